@@ -1,0 +1,3 @@
+module github.com/bargehq/barge
+
+go 1.26
