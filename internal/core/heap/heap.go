@@ -1,0 +1,105 @@
+// Package heap is a binary heap whose items know their place, so that any of
+// them can be removed in logarithmic time. The core keeps two kinds: the
+// runnable jobs of a queue, and the deadlines.
+//
+// An item's place is kept in the item itself, in an int32 that the heap owns
+// while the item is in it: zero means "in no heap". Ties must be broken by the
+// order given, which has to be total: the core's results depend on it.
+package heap
+
+// Heap holds items, the least first. The zero value is not usable; see [New].
+type Heap[T any] struct {
+	items []T
+	less  func(a, b T) bool
+	place func(T) *int32
+}
+
+// New returns an empty heap ordered by less. place returns where in the item
+// its place is kept.
+func New[T any](less func(a, b T) bool, place func(T) *int32) Heap[T] {
+	return Heap[T]{less: less, place: place}
+}
+
+// Len is the number of items.
+func (h *Heap[T]) Len() int { return len(h.items) }
+
+// Min returns the least item.
+func (h *Heap[T]) Min() (item T, ok bool) {
+	if len(h.items) == 0 {
+		return item, false
+	}
+	return h.items[0], true
+}
+
+// Has reports whether the item is in the heap.
+func (h *Heap[T]) Has(item T) bool { return *h.place(item) > 0 }
+
+// Push adds an item that is in no heap.
+func (h *Heap[T]) Push(item T) {
+	h.items = append(h.items, item)
+	*h.place(item) = int32(len(h.items))
+	h.up(len(h.items) - 1)
+}
+
+// Remove takes the item out; an item that is in no heap is left alone.
+func (h *Heap[T]) Remove(item T) {
+	i := int(*h.place(item)) - 1
+	if i < 0 {
+		return
+	}
+	*h.place(item) = 0
+	last := len(h.items) - 1
+	moved := h.items[last]
+	var zero T
+	h.items[last] = zero
+	h.items = h.items[:last]
+	if i == last {
+		return
+	}
+	h.items[i] = moved
+	*h.place(moved) = int32(i + 1)
+	h.up(i)
+	h.down(int(*h.place(moved)) - 1)
+}
+
+// All calls yield for every item, in no order that means anything.
+func (h *Heap[T]) All(yield func(T) bool) {
+	for _, item := range h.items {
+		if !yield(item) {
+			return
+		}
+	}
+}
+
+func (h *Heap[T]) up(i int) {
+	for i > 0 {
+		parent := (i - 1) / 2
+		if !h.less(h.items[i], h.items[parent]) {
+			return
+		}
+		h.swap(i, parent)
+		i = parent
+	}
+}
+
+func (h *Heap[T]) down(i int) {
+	for {
+		least := i
+		for _, child := range [2]int{2*i + 1, 2*i + 2} {
+			if child < len(h.items) && h.less(h.items[child], h.items[least]) {
+				least = child
+			}
+		}
+		if least == i {
+			return
+		}
+		h.swap(i, least)
+		i = least
+	}
+}
+
+func (h *Heap[T]) swap(i, j int) {
+	h.items[i], h.items[j] = h.items[j], h.items[i]
+	*h.place(h.items[i]) = int32(i + 1)
+	*h.place(h.items[j]) = int32(j + 1)
+}

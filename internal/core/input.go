@@ -1,0 +1,155 @@
+package core
+
+import (
+	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core/retry"
+)
+
+// Input is something that happened. The set is closed.
+type Input interface{ input() }
+
+// CreateEnvironment adds a compute environment. The reply has its id.
+type CreateEnvironment struct {
+	Name    string
+	Enabled bool
+	MaxVCPU int64 // thousandths
+	Spec    []byte
+}
+
+// CreateQueue adds a job queue. The reply has its id.
+type CreateQueue struct {
+	Name         string
+	Enabled      bool
+	Priority     int32
+	Environments []string // names, in the order of preference
+	Spec         []byte
+}
+
+// RegisterDefinition adds a revision. The reply has its id and revision.
+type RegisterDefinition struct {
+	Name string
+	Spec []byte
+}
+
+// Submit adds a job, or an array job where Size is not zero.
+type Submit struct {
+	ID             batch.JobID
+	Queue          string // name
+	Definition     int64
+	Needs          batch.Resources
+	MaxAttempts    int32
+	Rules          []retry.Rule
+	TimeoutSeconds int32
+	Size           int32
+	New            NewJob
+}
+
+// Cancel ends a job that has not started: CancelJob. On anything else, ended
+// jobs included, it does nothing.
+type Cancel struct {
+	Job    batch.JobRef
+	Reason string
+}
+
+// Terminate ends a job whatever it does: TerminateJob.
+type Terminate struct {
+	Job    batch.JobRef
+	Reason string
+}
+
+// HostSeen says that a host is there and takes work: it has registered, or
+// registered again after a restart of either side.
+type HostSeen struct {
+	Environment int64
+	Name        string
+	Capacity    batch.Resources
+}
+
+// AttemptRunning reports that an attempt runs.
+type AttemptRunning struct {
+	Attempt batch.AttemptID
+	At      batch.Instant
+}
+
+// AttemptEnded reports the end of an attempt, whether it ran or not. It may
+// come without an AttemptRunning before it, and more than once.
+type AttemptEnded struct {
+	Attempt batch.AttemptID
+	// StartedAt is zero if the attempt never ran.
+	StartedAt, StoppedAt batch.Instant
+	ExitCode             *int32
+	Reason               string
+	// StatusReason is AWS's word for why it ended.
+	StatusReason string
+}
+
+// Tick says that time has passed: deadlines that are due take effect.
+type Tick struct{}
+
+func (CreateEnvironment) input()  {}
+func (CreateQueue) input()        {}
+func (RegisterDefinition) input() {}
+func (Submit) input()             {}
+func (Cancel) input()             {}
+func (Terminate) input()          {}
+func (HostSeen) input()           {}
+func (AttemptRunning) input()     {}
+func (AttemptEnded) input()       {}
+func (Tick) input()               {}
+
+// Reply answers an accepted input. Which members are set depends on the input.
+type Reply struct {
+	ID       int64 // the row key of what was made
+	Revision int32 // of a definition
+}
+
+// Effect is something to do outside once the changes before it are durable.
+// Effects are hints: all of them can be recomputed from the state and from what
+// hosts report, so they are not stored. The set is closed.
+type Effect interface{ effect() }
+
+// Start asks a host to run an attempt. It is repeated after a restart until a
+// report comes back; hosts start an attempt at most once.
+type Start struct {
+	Host    int64
+	Attempt batch.AttemptID
+}
+
+// Attach asks a host to take up an attempt that is known to have run there, and
+// to report its end, or that it is lost.
+type Attach struct {
+	Host    int64
+	Attempt batch.AttemptID
+}
+
+// Stop asks a host to end an attempt.
+type Stop struct {
+	Host    int64
+	Attempt batch.AttemptID
+}
+
+// Scale asks for hosts of an environment with this many vCPUs (in thousandths).
+type Scale struct {
+	Environment int64
+	VCPU        int64
+}
+
+func (Start) effect()  {}
+func (Attach) effect() {}
+func (Stop) effect()   {}
+func (Scale) effect()  {}
+
+// Output collects what steps have decided.
+type Output struct {
+	Reply   Reply // of the last accepted input
+	Changes []Change
+	Effects []Effect
+}
+
+// Reset empties the output and keeps its memory.
+func (o *Output) Reset() {
+	o.Reply = Reply{}
+	clear(o.Changes)
+	clear(o.Effects)
+	o.Changes, o.Effects = o.Changes[:0], o.Effects[:0]
+}

@@ -1,0 +1,151 @@
+package core
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/bargehq/barge/internal/batch"
+)
+
+// Loader rebuilds a State from rows. The store calls it in the order:
+// Counters, Environment, Queue, Host, Policy, Revision, then Job for every row
+// that is not terminal and, after its parent, for every child of a loaded array
+// job with an index at or above its parent's Next, in whatever state.
+type Loader struct {
+	s *State
+}
+
+// NewLoader returns a Loader of an empty state.
+func NewLoader() *Loader { return &Loader{s: NewState()} }
+
+// Counters sets the row keys given out so far.
+func (l *Loader) Counters(c Counters) { l.s.last = c }
+
+// Environment adds a compute environment.
+func (l *Loader) Environment(row EnvironmentRow) { l.s.addEnvironment(row) }
+
+// Queue adds a job queue, after its environments.
+func (l *Loader) Queue(row QueueRow) error {
+	for _, id := range row.Environments {
+		if l.s.environments[id] == nil {
+			return fmt.Errorf("queue %s: no environment %d", row.Name, id)
+		}
+	}
+	l.s.addQueue(row)
+	return nil
+}
+
+// Host adds a host, after its environment.
+func (l *Loader) Host(row HostRow) error {
+	if l.s.environments[row.Environment] == nil {
+		return fmt.Errorf("host %s: no environment %d", row.Name, row.Environment)
+	}
+	l.s.addHost(row)
+	return nil
+}
+
+// Policy adds retry rules.
+func (l *Loader) Policy(row PolicyRow) error { return l.s.addPolicy(row) }
+
+// Revision says which revision of a definition was the last given out.
+func (l *Loader) Revision(name string, last int32) { l.s.revisions[name] = last }
+
+// Job adds a job, after its queue, its host and its parent.
+func (l *Loader) Job(row JobRow) error {
+	s := l.s
+	q := s.queues[row.Queue]
+	if q == nil {
+		return fmt.Errorf("job %s: no queue %d", row.Ref, row.Queue)
+	}
+	j := &job{
+		ref: row.Ref, seq: row.Seq, definition: row.Definition, queue: q,
+		createdAt: row.CreatedAt, startedAt: row.StartedAt,
+		shape: s.shapes.Of(row.Needs), policy: int32(row.Policy), timeout: row.TimeoutSeconds,
+		attempt: row.Attempt, maxAttempts: row.MaxAttempts, state: row.State, flags: row.Flags,
+	}
+	if row.Ref.Child > 0 {
+		j.parent = s.jobs[row.Ref.Parent()]
+		if j.parent == nil || j.parent.array == nil {
+			return fmt.Errorf("job %s: no array job to belong to", row.Ref)
+		}
+		if a := j.parent.array; row.Ref.Child > a.next {
+			a.end(row.Ref.Child - 1)
+		}
+	}
+	if row.State.Terminal() {
+		return nil
+	}
+	if row.Host != 0 {
+		if j.host = s.hosts[row.Host]; j.host == nil {
+			return fmt.Errorf("job %s: no host %d", row.Ref, row.Host)
+		}
+	}
+	if row.IsArray() {
+		j.array = &array{size: row.Size, next: row.Next, rest: row.Rest, restAt: row.RestAt, counts: row.Counts}
+	}
+	if row.StatusReason != "" {
+		s.reasons[row.Ref] = row.StatusReason
+	}
+	s.jobs[row.Ref] = j
+	switch {
+	case j.state.Live():
+		j.host.Take(row.Needs)
+		j.host.live[j] = struct{}{}
+		s.watch(j)
+	case j.waits():
+		q.waiting.Push(j)
+	}
+	return nil
+}
+
+// State returns the finished state. The Loader is not to be used after it.
+func (l *Loader) State() (*State, error) {
+	s := l.s
+	// The children of a terminated array job that were not reached yet.
+	for _, j := range s.jobs {
+		if j.array != nil && j.flags&Terminated != 0 {
+			s.sweeps = append(s.sweeps, sweep{parent: j})
+		}
+	}
+	slices.SortFunc(s.sweeps, func(a, b sweep) int { return int(a.parent.seq - b.parent.seq) })
+	for _, e := range s.environmentList {
+		slices.SortFunc(e.hosts, byID)
+	}
+	if err := s.Check(); err != nil {
+		return nil, fmt.Errorf("stored state is inconsistent: %w", err)
+	}
+	return s, nil
+}
+
+// Resume says what has to be done outside after a start: ask for the hosts.
+// What ran on them follows when they register.
+func (s *State) Resume(out *Output) {
+	for _, e := range s.environmentList {
+		if e.row.Enabled {
+			out.Effects = append(out.Effects, Scale{Environment: e.row.ID, VCPU: e.row.MaxVCPU})
+		}
+	}
+}
+
+// waits reports whether the job belongs into its queue.
+func (j *job) waits() bool {
+	if j.array != nil {
+		return j.state == batch.Pending && j.array.rest == batch.Runnable && j.array.next < j.array.size
+	}
+	return j.state == batch.Runnable
+}
+
+// watch sets the deadline of a running attempt.
+func (s *State) watch(j *job) {
+	if j.state == batch.Running && j.timeout > 0 && j.flags&(TimedOut|Terminated) == 0 {
+		s.deadlines.Push(j)
+	}
+}
+
+// end remembers a child that has ended before its turn.
+func (a *array) end(index int32) {
+	if a.ended == nil {
+		a.ended = make(map[int32]struct{})
+	}
+	a.ended[index] = struct{}{}
+}

@@ -1,0 +1,156 @@
+package core
+
+import (
+	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core/retry"
+)
+
+// EnvironmentRow is a compute environment as stored.
+type EnvironmentRow struct {
+	ID        int64
+	Name      string
+	Enabled   bool
+	MaxVCPU   int64  // thousandths
+	Spec      []byte // the create request as JSON, for describing
+	CreatedAt batch.Instant
+}
+
+// QueueRow is a job queue as stored.
+type QueueRow struct {
+	ID           int64
+	Name         string
+	Enabled      bool
+	Priority     int32
+	Environments []int64 // environment ids in the order of preference
+	Spec         []byte  // the create request as JSON, for describing
+	CreatedAt    batch.Instant
+}
+
+// DefinitionRow is one revision of a job definition. It never changes but for
+// Active.
+type DefinitionRow struct {
+	ID        int64
+	Name      string
+	Revision  int32
+	Active    bool
+	Spec      []byte // the register request as JSON
+	CreatedAt batch.Instant
+}
+
+// HostRow is a machine, or a share of one, that holds attempts of one
+// environment.
+type HostRow struct {
+	ID          int64
+	Environment int64
+	Name        string // an instance id such as i-0123456789abcdef0
+	Capacity    batch.Resources
+	SeenAt      batch.Instant // when it first registered
+}
+
+// PolicyRow is an interned list of retry rules.
+type PolicyRow struct {
+	ID    int64
+	Rules []retry.Rule
+}
+
+// Flags say what was done to a job.
+type Flags uint8
+
+// The flags.
+const (
+	Cancelled  Flags = 1 << iota // by CancelJob
+	Terminated                   // by TerminateJob
+	TimedOut                     // its attempt ran longer than its timeout
+)
+
+// JobRow is the part of a job that changes, as stored. A child of an array gets
+// a row of its own when something happens to it alone (see [JobRow.Next]).
+type JobRow struct {
+	Seq        int64 // row key, in the order of submission; a child's comes later than its parent's
+	Ref        batch.JobRef
+	Queue      int64
+	Definition int64
+	State      batch.JobState
+	Flags      Flags
+	Needs      batch.Resources
+
+	MaxAttempts    int32
+	Policy         int64 // PolicyRow; zero means no rules
+	TimeoutSeconds int32 // zero means none
+
+	// Attempt is the number of the latest attempt, from 1; zero before the
+	// first. Host, StartedAt and ExitCode and Reason speak of that attempt.
+	Attempt      int32
+	Host         int64
+	CreatedAt    batch.Instant
+	StartedAt    batch.Instant // zero until an attempt ran
+	StoppedAt    batch.Instant // set exactly in the terminal states
+	ExitCode     *int32        // nil where no process told one
+	Reason       string        // ECS's container reason; empty on a plain exit
+	StatusReason string
+
+	// An array job. Children with an index below Next have a row of their
+	// own, and so have a few above it that were cancelled one by one; all
+	// others share the state Rest, which is Runnable, or Failed from RestAt
+	// on. Counts has every child, by state.
+	Size   int32 // zero for a job that is no array
+	Next   int32
+	Rest   batch.JobState
+	RestAt batch.Instant
+	Counts [batch.JobStates]int32
+}
+
+// IsArray reports whether the job is an array's parent.
+func (r *JobRow) IsArray() bool { return r.Size > 0 }
+
+// AttemptRow is one ended attempt.
+type AttemptRow struct {
+	Job          int64 // JobRow.Seq
+	Number       int32
+	Host         int64
+	StartedAt    batch.Instant // zero if it never ran
+	StoppedAt    batch.Instant
+	ExitCode     *int32
+	Reason       string
+	StatusReason string
+}
+
+// Change is one row-level fact to persist. Applying a round's changes in order
+// is idempotent: each writes a whole row.
+type Change interface{ change() }
+
+// JobPut writes a job. New is set with the first change of a row only.
+type JobPut struct {
+	Row JobRow
+	New *NewJob
+}
+
+// NewJob is the part of a job that never changes and that the core does not
+// keep. Children of an array have none: they share their parent's.
+type NewJob struct {
+	Name string
+	Spec []byte // the submit request as JSON
+}
+
+// The other changes write one whole row each.
+type (
+	AttemptPut     struct{ Row AttemptRow }
+	EnvironmentPut struct{ Row EnvironmentRow }
+	QueuePut       struct{ Row QueueRow }
+	DefinitionPut  struct{ Row DefinitionRow }
+	HostPut        struct{ Row HostRow }
+	PolicyPut      struct{ Row PolicyRow }
+)
+
+func (JobPut) change()         {}
+func (AttemptPut) change()     {}
+func (EnvironmentPut) change() {}
+func (QueuePut) change()       {}
+func (DefinitionPut) change()  {}
+func (HostPut) change()        {}
+func (PolicyPut) change()      {}
+
+// Counters are the highest row keys ever given out.
+type Counters struct {
+	Job, Definition, Environment, Queue, Host, Policy int64
+}

@@ -1,0 +1,112 @@
+// Package store is the seam of persistence: rounds go in, rows come out.
+//
+// A [Store] is written by one goroutine, the engine's committer, and read by
+// many. Its seam is intentions, not queries: Commit, Load and a few named
+// reads. A read sees every round whose Commit has returned.
+//
+// A round is applied whole or not at all, also across kill -9 and power loss.
+// The store repeats the state machine as constraints (a terminal row has an
+// end, and no other row does), so that a bug cannot be stored.
+//
+// Stores import core for its row types; SQL stays inside them.
+package store
+
+import (
+	"context"
+	"errors"
+
+	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core"
+)
+
+// ErrFull says that there is no space for a commit. Nothing was written, and a
+// later commit can succeed.
+var ErrFull = errors.New("no space left for the database")
+
+// Round is what one turn of the engine has changed. Rounds are numbered from 1
+// without gaps.
+type Round struct {
+	Number  int64
+	Changes []core.Change // at most one per row, but for attempts
+}
+
+// Job is a job as read: its row, the part that never changes, and its ended
+// attempts in order. For a child of an array New is its parent's.
+type Job struct {
+	core.JobRow
+	core.NewJob
+	Attempts []core.AttemptRow
+}
+
+// JobFilter selects jobs of one state, either of a queue (children of arrays
+// excepted) or of an array job.
+type JobFilter struct {
+	Queue  int64       // or zero
+	Parent batch.JobID // or zero
+	State  batch.JobState
+	// Before continues a listing: only rows with a smaller Seq, or, for
+	// children, After: only children with a larger index. Zero values mean
+	// from the beginning (After counts from 1, as batch.JobRef.Child does).
+	Before int64
+	After  int32
+	Limit  int
+}
+
+// DefinitionFilter selects revisions of definitions, newest first within a
+// name, names in order.
+type DefinitionFilter struct {
+	Name     string // or empty
+	Revision int32  // or zero
+	Active   *bool  // or nil
+	// AfterName and BeforeRevision continue a listing.
+	AfterName      string
+	BeforeRevision int32
+	Limit          int
+}
+
+// Store persists rounds and answers reads. Reads return rows that the caller
+// may keep. What is not found is left out, never an error.
+type Store interface {
+	// Load feeds the active rows to l, in the order that it asks for, and
+	// returns the number of the last committed round.
+	Load(ctx context.Context, l *core.Loader) (round int64, err error)
+
+	// Commit makes the round durable. A round whose number is not the last
+	// one plus one is an error, except that the last one itself is accepted
+	// and changes nothing. ErrFull (wrapped) if there is no space.
+	Commit(ctx context.Context, r Round) error
+
+	// Jobs returns the jobs named, in the order of refs. Children of an array
+	// without a row of their own are made from their parent's.
+	Jobs(ctx context.Context, refs []batch.JobRef) ([]Job, error)
+	// ListJobs returns a page: newest first for a queue, by index for an
+	// array. Attempts and Spec are not filled in.
+	ListJobs(ctx context.Context, f JobFilter) ([]Job, error)
+
+	// Environments and Queues return all rows in the order of their names.
+	Environments(ctx context.Context) ([]core.EnvironmentRow, error)
+	Queues(ctx context.Context) ([]core.QueueRow, error)
+	Definitions(ctx context.Context, f DefinitionFilter) ([]core.DefinitionRow, error)
+	// DefinitionsByID and Hosts return the rows with the given keys, in no order.
+	DefinitionsByID(ctx context.Context, ids []int64) ([]core.DefinitionRow, error)
+	Hosts(ctx context.Context, ids []int64) ([]core.HostRow, error)
+	Policies(ctx context.Context, ids []int64) ([]core.PolicyRow, error)
+
+	Close() error
+}
+
+// Child returns the child of array job parent with the given index as it
+// stands while it has no row of its own.
+func Child(parent Job, index int) Job {
+	c := Job{NewJob: parent.NewJob}
+	p := parent.JobRow
+	c.JobRow = core.JobRow{
+		Seq: p.Seq, Ref: batch.ChildRef(p.Ref.ID, index), Queue: p.Queue, Definition: p.Definition,
+		State: p.Rest, Needs: p.Needs, MaxAttempts: p.MaxAttempts, Policy: p.Policy,
+		TimeoutSeconds: p.TimeoutSeconds, CreatedAt: p.CreatedAt,
+	}
+	if p.Rest == batch.Failed {
+		c.StoppedAt, c.StatusReason, c.Flags = p.RestAt, p.StatusReason, p.Flags
+	}
+	return c
+}
