@@ -101,9 +101,9 @@ func (l *Loader) Job(row JobRow) error {
 // State returns the finished state. The Loader is not to be used after it.
 func (l *Loader) State() (*State, error) {
 	s := l.s
-	// The children of a terminated array job that were not reached yet.
+	// The children, not reached yet, of array jobs that are being ended.
 	for _, j := range s.jobs {
-		if j.array != nil && j.flags&Terminated != 0 {
+		if j.array != nil && j.flags&(Cancelled|Terminated) != 0 {
 			s.sweeps = append(s.sweeps, sweep{parent: j})
 		}
 	}

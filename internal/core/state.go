@@ -33,7 +33,7 @@ type State struct {
 
 	deadlines heap.Heap[*job]         // running attempts with a timeout, the next one first
 	reasons   map[batch.JobRef]string // why a job that has not ended yet is being ended
-	sweeps    []sweep                 // array jobs whose children are being terminated
+	sweeps    []sweep                 // array jobs whose children are being ended
 }
 
 type environment struct {
@@ -92,7 +92,7 @@ type array struct {
 	ended map[int32]struct{}
 }
 
-// sweep terminates the started children of an array job, slice by slice.
+// sweep ends the children of an array job that have records, slice by slice.
 type sweep struct {
 	parent *job
 	index  int32 // the next child to look at

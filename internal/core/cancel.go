@@ -1,0 +1,117 @@
+package core
+
+import "github.com/bargehq/barge/internal/batch"
+
+func (s *State) stepCancel(now batch.Instant, in Cancel, out *Output) {
+	switch j, parent := s.jobs[in.Job], s.jobs[in.Job.Parent()]; {
+	case j != nil && j.array != nil:
+		s.endArray(now, j, Cancelled, in.Reason, out)
+	case j != nil:
+		s.endWaiting(now, j, Cancelled, in.Reason, out)
+	case parent != nil:
+		s.endChild(now, parent, in.Job, Cancelled, in.Reason, out)
+	}
+}
+
+func (s *State) stepTerminate(now batch.Instant, in Terminate, out *Output) {
+	switch j, parent := s.jobs[in.Job], s.jobs[in.Job.Parent()]; {
+	case j != nil && j.array != nil:
+		s.endArray(now, j, Terminated, in.Reason, out)
+	case j != nil:
+		s.terminate(now, j, in.Reason, out)
+	case parent != nil:
+		s.endChild(now, parent, in.Job, Terminated, in.Reason, out)
+	}
+}
+
+// terminate ends a job that is no array job. The caller's reason stays with an
+// attempt that has to be stopped until it has ended.
+func (s *State) terminate(now batch.Instant, j *job, reason string, out *Output) {
+	if !j.state.Live() {
+		s.endWaiting(now, j, Terminated, reason, out)
+		return
+	}
+	if j.flags&Terminated != 0 {
+		return
+	}
+	j.flags |= Terminated
+	s.reasons[j.ref] = reason
+	s.deadlines.Remove(j)
+	s.put(j, ended{}, out)
+	out.Effects = append(out.Effects, Stop{Host: j.host.ID, Attempt: j.attemptID()})
+}
+
+// endWaiting fails a job that no host has.
+func (s *State) endWaiting(now batch.Instant, j *job, flag Flags, reason string, out *Output) {
+	if j.state != batch.Runnable {
+		return
+	}
+	j.queue.waiting.Remove(j)
+	j.flags |= flag
+	s.finish(j, batch.Failed, ended{at: now, statusReason: reason}, out)
+}
+
+// endArray fails all children that have not started, in one stroke. Those that
+// have a record of their own follow in slices; the array job ends with the last.
+func (s *State) endArray(now batch.Instant, j *job, flag Flags, reason string, out *Output) {
+	a := j.array
+	if j.flags&(flag|Terminated) != 0 {
+		return
+	}
+	j.flags |= flag
+	if s.reasons[j.ref] == "" {
+		s.reasons[j.ref] = reason
+	}
+	if a.rest == batch.Runnable {
+		rest := a.size - a.next - int32(len(a.ended))
+		a.rest, a.restAt = batch.Failed, now
+		a.counts[batch.Runnable] -= rest
+		a.counts[batch.Failed] += rest
+		j.queue.waiting.Remove(j)
+	}
+	if !s.finishArray(now, j, out) {
+		s.sweeps = append(s.sweeps, sweep{parent: j})
+		s.put(j, ended{}, out)
+	}
+}
+
+// endChild fails one child that has not started and gives it a row of its own.
+func (s *State) endChild(now batch.Instant, parent *job, ref batch.JobRef, flag Flags, reason string, out *Output) {
+	index := ref.Child - 1
+	a := parent.array
+	if a == nil || index < a.next || index >= a.size || a.rest != batch.Runnable {
+		return // no such child, or one that has ended
+	}
+	if _, gone := a.ended[index]; gone {
+		return
+	}
+	a.end(index)
+	c := s.newChild(parent, index)
+	c.flags |= flag
+	s.skipEnded(parent)
+	s.finish(c, batch.Failed, ended{at: now, statusReason: reason}, out)
+}
+
+// sweepOn ends the next slice of the children of array jobs that are being
+// ended, and reports whether there is more to do.
+func (s *State) sweepOn(now batch.Instant, out *Output) (more bool) {
+	for budget := maxSlice; len(s.sweeps) > 0; {
+		w := &s.sweeps[0]
+		for ; w.index < w.parent.array.next && s.jobs[w.parent.ref] == w.parent; w.index++ {
+			if budget--; budget < 0 {
+				return true
+			}
+			c := s.jobs[batch.ChildRef(w.parent.ref.ID, int(w.index))]
+			switch reason := s.reasons[w.parent.ref]; {
+			case c == nil:
+			case w.parent.flags&Terminated != 0:
+				s.terminate(now, c, reason, out)
+			default:
+				s.endWaiting(now, c, Cancelled, reason, out)
+			}
+		}
+		s.sweeps = s.sweeps[1:]
+	}
+	s.sweeps = nil
+	return false
+}

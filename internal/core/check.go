@@ -1,0 +1,160 @@
+package core
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"slices"
+
+	"github.com/bargehq/barge/internal/batch"
+)
+
+// Check recounts everything that the state counts and returns every invariant
+// that is broken. It costs a pass over all jobs: for tests, simulation and the
+// start.
+func (s *State) Check() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+
+	used := make(map[*host]batch.Resources)
+	counts := make(map[*job][batch.JobStates]int32)
+	waiting := 0
+	for ref, j := range s.jobs {
+		if j.ref != ref {
+			bad("job %s is filed under %s", j.ref, ref)
+		}
+		if j.state.Terminal() || j.state == batch.Submitted {
+			bad("job %s is active and %s", ref, j.state)
+		}
+		if j.array != nil && j.state != batch.Pending {
+			bad("array job %s is %s", ref, j.state)
+		}
+		if j.attempt > j.maxAttempts {
+			bad("job %s is at attempt %d of %d", ref, j.attempt, j.maxAttempts)
+		}
+		if got := j.queue.waiting.Has(j); got != j.waits() {
+			bad("job %s (%s) waits in its queue: %t", ref, j.state, got)
+		}
+		if j.waits() {
+			waiting++
+		}
+		if j.state.Live() {
+			if _, ok := j.host.live[j]; !ok {
+				bad("job %s is %s and its host does not hold it", ref, j.state)
+			}
+			used[j.host] = used[j.host].Add(s.shapes.Need(j.shape))
+		}
+		if due := j.state == batch.Running && j.timeout > 0 && j.flags&(TimedOut|Terminated) == 0; due != s.deadlines.Has(j) {
+			bad("job %s (%s, timeout %d s) has a deadline: %t", ref, j.state, j.timeout, !due)
+		}
+		if p := j.parent; p != nil {
+			if s.jobs[p.ref] != p {
+				bad("child %s outlives its array job", ref)
+			}
+			if j.ref.Child > p.array.next {
+				bad("child %s is active, above next %d", ref, p.array.next)
+			}
+			c := counts[p]
+			c[j.state]++
+			counts[p] = c
+		}
+	}
+	s.checkArrays(counts, bad)
+	queued := 0
+	for _, q := range s.queueList {
+		queued += q.waiting.Len()
+	}
+	if queued != waiting {
+		bad("%d jobs are queued, %d wait", queued, waiting)
+	}
+	for _, h := range s.hosts {
+		if want := h.Capacity.Sub(used[h]); h.Free != want {
+			bad("host %s has %s free, a recount says %s", h.name, h.Free, want)
+		}
+		if !(batch.Resources{}).Fits(h.Free) {
+			bad("host %s is oversubscribed: %s free", h.name, h.Free)
+		}
+		for j := range h.live {
+			if j.host != h || !j.state.Live() || s.jobs[j.ref] != j {
+				bad("host %s holds job %s, which is %s", h.name, j.ref, j.state)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (s *State) checkArrays(counts map[*job][batch.JobStates]int32, bad func(string, ...any)) {
+	for ref, p := range s.jobs {
+		a := p.array
+		if a == nil {
+			continue
+		}
+		want := counts[p]
+		rest := a.size - a.next - int32(len(a.ended))
+		want[a.rest] += rest
+		var sum int32
+		for state, n := range a.counts {
+			sum += n
+			if st := batch.JobState(state); !st.Terminal() && n != want[state] {
+				bad("array job %s counts %d children %s, a recount says %d", ref, n, st, want[state])
+			}
+		}
+		if sum != a.size {
+			bad("array job %s counts %d children of %d", ref, sum, a.size)
+		}
+		for index := range a.ended {
+			if index < a.next || index >= a.size {
+				bad("array job %s remembers child %d, next is %d", ref, index, a.next)
+			}
+		}
+	}
+}
+
+// Fingerprint is a hash of all that is stored of the state: equal for equal
+// states, whether grown or loaded.
+func (s *State) Fingerprint() uint64 {
+	h := fnv.New64a()
+	write := func(args ...any) { fmt.Fprintln(h, args...) }
+	write(s.last)
+	for _, e := range s.environmentList {
+		write(e.row)
+	}
+	for _, q := range s.queueList {
+		write(q.row, q.waiting.Len())
+	}
+	hosts := make([]*host, 0, len(s.hosts))
+	for _, x := range s.hosts {
+		hosts = append(hosts, x)
+	}
+	slices.SortFunc(hosts, func(a, b *host) int { return int(a.ID - b.ID) })
+	for _, x := range hosts {
+		write(x.row(), x.Free)
+	}
+	names := make([]string, 0, len(s.revisions))
+	for name := range s.revisions {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		write(name, s.revisions[name])
+	}
+	jobs := make([]*job, 0, len(s.jobs))
+	for _, j := range s.jobs {
+		jobs = append(jobs, j)
+	}
+	slices.SortFunc(jobs, func(a, b *job) int { return int(a.seq - b.seq) })
+	for _, j := range jobs {
+		row := s.row(j, ended{})
+		write(row)
+		if j.array != nil {
+			above := make([]int32, 0, len(j.array.ended))
+			for i := range j.array.ended {
+				above = append(above, i)
+			}
+			slices.Sort(above)
+			write(above)
+		}
+	}
+	return binary.BigEndian.Uint64(h.Sum(nil))
+}

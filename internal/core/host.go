@@ -1,0 +1,68 @@
+package core
+
+import (
+	"slices"
+
+	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core/fit"
+)
+
+// stepHostSeen makes a host take work. One that is known already has come back:
+// it is told again of everything that it should be doing, since what it was told
+// before may have been lost with either side.
+func (s *State) stepHostSeen(now batch.Instant, in HostSeen, out *Output) *batch.Error {
+	e := s.environments[in.Environment]
+	if e == nil {
+		return batch.Errorf(batch.NotFound, "host %s: no compute environment %d", in.Name, in.Environment)
+	}
+	for _, f := range e.hosts {
+		if h := s.hosts[f.ID]; h.name == in.Name {
+			s.hostBack(h, in.Capacity, out)
+			return nil
+		}
+	}
+	s.last.Host++
+	row := HostRow{ID: s.last.Host, Environment: in.Environment, Name: in.Name, Capacity: in.Capacity, SeenAt: now}
+	s.addHost(row).Ready = true
+	out.Changes = append(out.Changes, HostPut{row})
+	out.Reply = Reply{ID: row.ID}
+	return nil
+}
+
+func (s *State) hostBack(h *host, capacity batch.Resources, out *Output) {
+	h.Ready = true
+	if h.Capacity != capacity {
+		h.Capacity, h.Free = capacity, capacity
+		for j := range h.live {
+			h.Take(s.shapes.Need(j.shape))
+		}
+		out.Changes = append(out.Changes, HostPut{h.row()})
+	}
+	out.Reply = Reply{ID: h.ID}
+	for _, j := range h.attempts() {
+		if j.state == batch.Starting {
+			out.Effects = append(out.Effects, Start{Host: h.ID, Attempt: j.attemptID()})
+		} else {
+			out.Effects = append(out.Effects, Attach{Host: h.ID, Attempt: j.attemptID()})
+		}
+		if j.flags&(Terminated|TimedOut) != 0 {
+			out.Effects = append(out.Effects, Stop{Host: h.ID, Attempt: j.attemptID()})
+		}
+	}
+}
+
+// attempts returns what the host holds, in the order of submission.
+func (h *host) attempts() []*job {
+	jobs := make([]*job, 0, len(h.live))
+	for j := range h.live {
+		jobs = append(jobs, j)
+	}
+	slices.SortFunc(jobs, func(a, b *job) int { return int(a.seq - b.seq) })
+	return jobs
+}
+
+func (h *host) row() HostRow {
+	return HostRow{ID: h.ID, Environment: h.environment.row.ID, Name: h.name, Capacity: h.Capacity, SeenAt: h.seenAt}
+}
+
+func byID(a, b *fit.Host) int { return int(a.ID - b.ID) }

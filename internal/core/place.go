@@ -1,0 +1,97 @@
+package core
+
+import (
+	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core/fit"
+)
+
+// Place starts runnable jobs where there is room, at most budget of them, and
+// goes on with work that Step has cut into slices. It reports whether a further
+// call would do more at the same time.
+//
+// Queues are served in the order of their priority. Within a queue the order is
+// that of submission, and a head that fits nowhere holds up all behind it, as
+// on AWS. Environments are tried in the queue's order of preference.
+//
+// https://docs.aws.amazon.com/batch/latest/userguide/job_scheduling.html
+func (s *State) Place(now batch.Instant, budget int, out *Output) (more bool) {
+	more = s.sweepOn(now, out)
+	for _, q := range s.queueList {
+		for {
+			j, ok := q.waiting.Min()
+			if !ok {
+				break
+			}
+			h := s.hostFor(q, s.shapes.Need(j.shape))
+			if h == nil {
+				break
+			}
+			if budget == 0 {
+				return true
+			}
+			budget--
+			s.start(j, h, out)
+		}
+	}
+	return more
+}
+
+func (s *State) hostFor(q *queue, need batch.Resources) *host {
+	for _, e := range q.environ {
+		if !e.row.Enabled {
+			continue
+		}
+		if f := fit.First(e.hosts, need); f != nil {
+			return s.hosts[f.ID]
+		}
+	}
+	return nil
+}
+
+// start gives the job, or the next child of an array job, to the host.
+func (s *State) start(j *job, h *host, out *Output) {
+	if j.array != nil {
+		parent := j
+		j = s.newChild(parent, parent.array.next)
+		parent.array.next++
+		s.jobs[j.ref] = j
+		s.skipEnded(parent)
+	} else {
+		j.queue.waiting.Remove(j)
+	}
+	j.move(batch.Starting)
+	j.attempt++
+	j.host = h
+	h.Take(s.shapes.Need(j.shape))
+	h.live[j] = struct{}{}
+	s.put(j, ended{}, out)
+	s.putParent(j, out)
+	out.Effects = append(out.Effects, Start{Host: h.ID, Attempt: j.attemptID()})
+}
+
+// newChild makes the record of a child that had none. It is not yet among the
+// jobs.
+func (s *State) newChild(parent *job, index int32) *job {
+	s.last.Job++
+	return &job{
+		ref: batch.ChildRef(parent.ref.ID, int(index)), seq: s.last.Job, definition: parent.definition,
+		queue: parent.queue, parent: parent, createdAt: parent.createdAt, shape: parent.shape, policy: parent.policy,
+		timeout: parent.timeout, maxAttempts: parent.maxAttempts, state: batch.Runnable,
+	}
+}
+
+// skipEnded moves an array job's next child past those that were ended before
+// their turn, and the array job out of its queue when none is left.
+func (s *State) skipEnded(parent *job) {
+	a := parent.array
+	for {
+		if _, ok := a.ended[a.next]; !ok {
+			break
+		}
+		delete(a.ended, a.next)
+		a.next++
+	}
+	if a.next == a.size {
+		parent.queue.waiting.Remove(parent)
+	}
+}

@@ -1,0 +1,142 @@
+package core
+
+import (
+	"strconv"
+
+	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core/retry"
+)
+
+// AWS's words for why a job's state changed.
+const (
+	reasonTimeout     = "Job attempt duration exceeded timeout"
+	reasonArrayFailed = "Array Child Job failed"
+)
+
+func (j *job) attemptID() batch.AttemptID {
+	return batch.AttemptID{Job: j.ref, Number: int(j.attempt)}
+}
+
+// attemptOf returns the job whose live attempt a report speaks of. Reports may
+// come twice, late, or for an attempt that is over: then there is none.
+func (s *State) attemptOf(id batch.AttemptID) *job {
+	j := s.jobs[id.Job]
+	if j == nil || !j.state.Live() || int(j.attempt) != id.Number {
+		return nil
+	}
+	return j
+}
+
+func (s *State) stepAttemptRunning(in AttemptRunning, out *Output) {
+	j := s.attemptOf(in.Attempt)
+	if j == nil || j.state != batch.Starting {
+		return
+	}
+	j.move(batch.Running)
+	j.startedAt = in.At
+	s.watch(j)
+	s.put(j, ended{}, out)
+	s.putParent(j, out)
+}
+
+func (s *State) stepAttemptEnded(now batch.Instant, in AttemptEnded, out *Output) {
+	j := s.attemptOf(in.Attempt)
+	if j == nil {
+		return
+	}
+	if in.StartedAt != 0 {
+		j.startedAt = in.StartedAt
+	}
+	end := ended{at: now, exitCode: in.ExitCode, reason: in.Reason, statusReason: in.StatusReason}
+	switch {
+	case j.flags&Terminated != 0:
+		end.statusReason = s.reasons[j.ref]
+	case j.flags&TimedOut != 0:
+		end.statusReason = reasonTimeout
+	}
+	stopped := in.StoppedAt
+	if stopped == 0 {
+		stopped = now
+	}
+	out.Changes = append(out.Changes, AttemptPut{AttemptRow{
+		Job: j.seq, Number: j.attempt, Host: j.host.ID, StartedAt: in.StartedAt, StoppedAt: stopped,
+		ExitCode: in.ExitCode, Reason: in.Reason, StatusReason: end.statusReason,
+	}})
+	s.deadlines.Remove(j)
+	j.host.Give(s.shapes.Need(j.shape))
+	delete(j.host.live, j)
+	end.at = stopped
+
+	stoppedByUs := j.flags&(Terminated|TimedOut) != 0
+	switch {
+	case in.ExitCode != nil && *in.ExitCode == 0 && !stoppedByUs:
+		s.finish(j, batch.Succeeded, end, out)
+	case !stoppedByUs && s.again(j, end):
+		s.retry(j, end, out)
+	default:
+		s.finish(j, batch.Failed, end, out)
+	}
+}
+
+func (s *State) again(j *job, end ended) bool {
+	e := retry.End{Reason: end.reason, StatusReason: end.statusReason}
+	if end.exitCode != nil {
+		e.ExitCode = strconv.Itoa(int(*end.exitCode))
+	}
+	return retry.Again(s.policies[int64(j.policy)], int(j.attempt), int(j.maxAttempts), e)
+}
+
+// retry puts the job back into its queue, unless it belongs to an array whose
+// waiting children were ended meanwhile.
+func (s *State) retry(j *job, end ended, out *Output) {
+	if p := j.parent; p != nil && p.flags&(Cancelled|Terminated) != 0 {
+		j.flags |= p.flags & (Cancelled | Terminated)
+		end.statusReason = s.reasons[p.ref]
+		s.finish(j, batch.Failed, end, out)
+		return
+	}
+	j.move(batch.Runnable)
+	j.queue.waiting.Push(j)
+	end.statusReason = ""
+	s.put(j, end, out)
+	s.putParent(j, out)
+}
+
+// finish ends a job that no host and no queue holds any more. It leaves the
+// state; its parent may end with it.
+func (s *State) finish(j *job, to batch.JobState, end ended, out *Output) {
+	j.move(to)
+	s.put(j, end, out)
+	delete(s.jobs, j.ref)
+	delete(s.reasons, j.ref)
+	if p := j.parent; p != nil && !s.finishArray(end.at, p, out) {
+		s.put(p, ended{}, out)
+	}
+}
+
+// finishArray ends an array job whose children have all ended.
+func (s *State) finishArray(now batch.Instant, p *job, out *Output) bool {
+	counts := &p.array.counts
+	if counts[batch.Succeeded]+counts[batch.Failed] < p.array.size {
+		return false
+	}
+	to, end := batch.Succeeded, ended{at: now}
+	if counts[batch.Failed] > 0 {
+		to = batch.Failed
+		if end.statusReason = s.reasons[p.ref]; end.statusReason == "" {
+			end.statusReason = reasonArrayFailed
+		}
+	}
+	p.queue.waiting.Remove(p)
+	p.move(to)
+	s.put(p, end, out)
+	delete(s.jobs, p.ref)
+	delete(s.reasons, p.ref)
+	return true
+}
+
+func (s *State) putParent(j *job, out *Output) {
+	if j.parent != nil {
+		s.put(j.parent, ended{}, out)
+	}
+}

@@ -1,0 +1,41 @@
+package core
+
+import (
+	"fmt"
+
+	"github.com/bargehq/barge/internal/batch"
+)
+
+// maxSlice bounds how many children one call looks at; the rest follows in the
+// next round.
+const maxSlice = 4096
+
+// Step takes one input at the given time: all or nothing. A rejection changes
+// nothing and appends nothing.
+func (s *State) Step(now batch.Instant, in Input, out *Output) *batch.Error {
+	switch in := in.(type) {
+	case CreateEnvironment:
+		return s.stepCreateEnvironment(now, in, out)
+	case CreateQueue:
+		return s.stepCreateQueue(now, in, out)
+	case RegisterDefinition:
+		return s.stepRegisterDefinition(now, in, out)
+	case Submit:
+		return s.stepSubmit(now, in, out)
+	case Cancel:
+		s.stepCancel(now, in, out)
+	case Terminate:
+		s.stepTerminate(now, in, out)
+	case HostSeen:
+		return s.stepHostSeen(now, in, out)
+	case AttemptRunning:
+		s.stepAttemptRunning(in, out)
+	case AttemptEnded:
+		s.stepAttemptEnded(now, in, out)
+	case Tick:
+		s.stepTick(now, out)
+	default:
+		panic(fmt.Sprintf("core: unknown input %T", in))
+	}
+	return nil
+}
