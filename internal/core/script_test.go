@@ -1,0 +1,351 @@
+package core
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+
+	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core/retry"
+)
+
+// TestScripts runs testdata/*.txt: inputs in words, what changed and what is to
+// be done as the answer. `go test ./internal/core -rewrite` writes the answers.
+//
+// Each line is one input, stepped and followed by Place: `environment`,
+// `queue`, `host`, `submit`, `running`, `exit`, `cancel`, `terminate`, `at` (sets
+// the time, in seconds, and ticks). `reload` rebuilds the state from its
+// rows; hosts then register again.
+func TestScripts(t *testing.T) {
+	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		w := newWorld(t)
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			var b strings.Builder
+			for line := range strings.Lines(d.Input) {
+				if line = strings.TrimSpace(line); line != "" {
+					b.WriteString(w.run(t, line))
+				}
+			}
+			return b.String()
+		})
+	})
+}
+
+// world is a state with names for its jobs, and the rows that a store would have.
+type world struct {
+	s     *State
+	now   batch.Instant
+	names map[string]batch.JobID
+	rows  *rows
+	out   Output
+}
+
+func newWorld(*testing.T) *world {
+	return &world{s: NewState(), names: make(map[string]batch.JobID), rows: newRows()}
+}
+
+func (w *world) run(t *testing.T, line string) string {
+	t.Helper()
+	words := strings.Fields(line)
+	args := make(map[string]string)
+	var plain []string
+	for _, word := range words[1:] {
+		if k, v, ok := strings.Cut(word, "="); ok {
+			args[k] = v
+		} else {
+			plain = append(plain, word)
+		}
+	}
+	num := func(key string, otherwise int) int {
+		if args[key] == "" {
+			return otherwise
+		}
+		n, err := strconv.Atoi(args[key])
+		if err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		return n
+	}
+	var in Input
+	switch words[0] {
+	case "environment":
+		in = CreateEnvironment{Name: plain[0], Enabled: args["state"] != "disabled", MaxVCPU: int64(num("vcpu", 256)) * 1000}
+	case "queue":
+		in = CreateQueue{Name: plain[0], Enabled: args["state"] != "disabled", Priority: int32(num("priority", 1)), Environments: strings.Split(args["on"], ",")}
+	case "host":
+		in = HostSeen{Environment: int64(num("environment", 1)), Name: plain[0], Capacity: batch.Resources{MilliVCPU: int64(num("vcpu", 4)) * 1000, MemoryMiB: int64(num("mem", 8192))}}
+	case "submit":
+		id := batch.JobID{15: byte(len(w.names) + 1)}
+		w.names[plain[0]] = id
+		in = Submit{
+			ID: id, Queue: args["queue"], Size: int32(num("size", 0)), MaxAttempts: int32(num("attempts", 1)), TimeoutSeconds: int32(num("timeout", 0)),
+			Needs: batch.Resources{MilliVCPU: int64(num("vcpu", 1)) * 1000, MemoryMiB: int64(num("mem", 128))}, Rules: rules(args["rules"]),
+		}
+	case "running":
+		in = AttemptRunning{Attempt: w.attempt(t, plain[0]), At: w.now}
+	case "exit":
+		ended := AttemptEnded{Attempt: w.attempt(t, plain[0]), StartedAt: w.now, StoppedAt: w.now, StatusReason: "Essential container in task exited", Reason: strings.ReplaceAll(args["reason"], "_", " ")}
+		if args["code"] != "" {
+			code := int32(num("code", 0))
+			ended.ExitCode = &code
+		}
+		if args["status"] != "" {
+			ended.StatusReason = strings.ReplaceAll(args["status"], "_", " ")
+		}
+		in = ended
+	case "cancel":
+		in = Cancel{Job: w.job(t, plain[0]), Reason: strings.Join(plain[1:], " ")}
+	case "terminate":
+		in = Terminate{Job: w.job(t, plain[0]), Reason: strings.Join(plain[1:], " ")}
+	case "at":
+		w.now = batch.Instant(0).Add(time.Duration(mustInt(t, plain[0])) * time.Second)
+		in = Tick{}
+	case "reload":
+		return w.reload(t)
+	default:
+		t.Fatalf("unknown command %q", line)
+	}
+	return w.step(t, in)
+}
+
+func (w *world) step(t *testing.T, in Input) string {
+	t.Helper()
+	w.out.Reset()
+	if err := w.s.Step(w.now, in, &w.out); err != nil {
+		if len(w.out.Changes)+len(w.out.Effects) > 0 {
+			t.Errorf("a rejected input has left changes")
+		}
+		return "rejected: " + err.Error() + "\n"
+	}
+	for w.s.Place(w.now, 100, &w.out) {
+	}
+	if err := w.s.Check(); err != nil {
+		t.Errorf("after %#v: %v", in, err)
+	}
+	text := w.describe()
+	for _, c := range w.out.Changes {
+		w.rows.apply(c)
+	}
+	return text
+}
+
+// describe tells what the output says: the path of states of each job, how it
+// ended, and the effects.
+func (w *world) describe() string {
+	type path struct {
+		states []string
+		last   JobRow
+	}
+	var order []batch.JobRef
+	paths := make(map[batch.JobRef]*path)
+	for _, c := range w.out.Changes {
+		p, ok := c.(JobPut)
+		if !ok {
+			continue
+		}
+		ref := p.Row.Ref
+		if paths[ref] == nil {
+			paths[ref] = &path{}
+			if old, ok := w.rows.jobs[ref]; ok {
+				paths[ref].states = []string{old.State.String()}
+			}
+			order = append(order, ref)
+		}
+		x := paths[ref]
+		if s := p.Row.State.String(); len(x.states) == 0 || x.states[len(x.states)-1] != s {
+			x.states = append(x.states, s)
+		}
+		x.last = p.Row
+	}
+	var b strings.Builder
+	for _, ref := range order {
+		x := paths[ref]
+		fmt.Fprintf(&b, "%s: %s", w.name(ref), strings.Join(x.states, " → "))
+		if x.last.IsArray() {
+			fmt.Fprintf(&b, "  children %v next %d", x.last.Counts, x.last.Next)
+		}
+		if x.last.Flags != 0 {
+			fmt.Fprintf(&b, "  flags %03b", x.last.Flags)
+		}
+		if x.last.StatusReason != "" {
+			fmt.Fprintf(&b, "  (%s)", x.last.StatusReason)
+		}
+		b.WriteByte('\n')
+	}
+	for _, e := range w.out.Effects {
+		switch e := e.(type) {
+		case Start:
+			fmt.Fprintf(&b, "  start %s on host %d\n", w.attemptName(e.Attempt), e.Host)
+		case Attach:
+			fmt.Fprintf(&b, "  attach %s on host %d\n", w.attemptName(e.Attempt), e.Host)
+		case Stop:
+			fmt.Fprintf(&b, "  stop %s on host %d\n", w.attemptName(e.Attempt), e.Host)
+		case Scale:
+			fmt.Fprintf(&b, "  scale environment %d to %d\n", e.Environment, e.VCPU/1000)
+		}
+	}
+	return b.String()
+}
+
+func (w *world) reload(t *testing.T) string {
+	t.Helper()
+	s, err := w.rows.load(w.s.last)
+	if err != nil {
+		t.Fatalf("reload: %v", err)
+	}
+	if s.Fingerprint() != w.s.Fingerprint() {
+		t.Errorf("the loaded state differs from the one that was stored")
+	}
+	w.s = s
+	w.out.Reset()
+	w.s.Resume(&w.out)
+	return w.describe()
+}
+
+func (w *world) job(t *testing.T, name string) batch.JobRef {
+	t.Helper()
+	base, index, child := strings.Cut(name, ":")
+	id, ok := w.names[base]
+	if !ok {
+		id = batch.JobID{0: 0xff}
+	}
+	if child {
+		return batch.ChildRef(id, mustInt(t, index))
+	}
+	return batch.JobRef{ID: id}
+}
+
+func (w *world) attempt(t *testing.T, name string) batch.AttemptID {
+	t.Helper()
+	base, number, _ := strings.Cut(name, "#")
+	return batch.AttemptID{Job: w.job(t, base), Number: mustInt(t, number)}
+}
+
+func (w *world) name(ref batch.JobRef) string {
+	for name, id := range w.names {
+		if id == ref.ID {
+			if i, ok := ref.Index(); ok {
+				return name + ":" + strconv.Itoa(i)
+			}
+			return name
+		}
+	}
+	return ref.String()
+}
+
+func (w *world) attemptName(id batch.AttemptID) string {
+	return fmt.Sprintf("%s#%d", w.name(id.Job), id.Number)
+}
+
+// rules reads `exit:137,reason:OutOfMemory*,status:Host_EC2*→RETRY` forms, joined by `;`.
+func rules(s string) []retry.Rule {
+	var list []retry.Rule
+	for part := range strings.SplitSeq(s, ";") {
+		conditions, action, ok := strings.Cut(part, "→")
+		if !ok {
+			continue
+		}
+		r := retry.Rule{Exit: action == "EXIT"}
+		for c := range strings.SplitSeq(conditions, ",") {
+			k, v, _ := strings.Cut(c, ":")
+			v = strings.ReplaceAll(v, "_", " ")
+			switch k {
+			case "code":
+				r.OnExitCode = v
+			case "reason":
+				r.OnReason = v
+			case "status":
+				r.OnStatusReason = v
+			}
+		}
+		list = append(list, r)
+	}
+	return list
+}
+
+func mustInt(t *testing.T, s string) int {
+	t.Helper()
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// rows is the least that a store does: the last value of every row.
+type rows struct {
+	environments []EnvironmentRow
+	queues       []QueueRow
+	hosts        map[int64]HostRow
+	policies     []PolicyRow
+	revisions    map[string]int32
+	jobs         map[batch.JobRef]JobRow
+}
+
+func newRows() *rows {
+	return &rows{hosts: make(map[int64]HostRow), revisions: make(map[string]int32), jobs: make(map[batch.JobRef]JobRow)}
+}
+
+func (r *rows) apply(c Change) {
+	switch c := c.(type) {
+	case EnvironmentPut:
+		r.environments = append(r.environments, c.Row)
+	case QueuePut:
+		r.queues = append(r.queues, c.Row)
+	case HostPut:
+		r.hosts[c.Row.ID] = c.Row
+	case PolicyPut:
+		r.policies = append(r.policies, c.Row)
+	case DefinitionPut:
+		r.revisions[c.Row.Name] = c.Row.Revision
+	case JobPut:
+		r.jobs[c.Row.Ref] = c.Row
+	case AttemptPut:
+	}
+}
+
+func (r *rows) load(last Counters) (*State, error) {
+	l := NewLoader()
+	l.Counters(last)
+	for _, row := range r.environments {
+		l.Environment(row)
+	}
+	for _, row := range r.queues {
+		if err := l.Queue(row); err != nil {
+			return nil, err
+		}
+	}
+	for id := int64(1); id <= last.Host; id++ {
+		if err := l.Host(r.hosts[id]); err != nil {
+			return nil, err
+		}
+	}
+	for _, row := range r.policies {
+		if err := l.Policy(row); err != nil {
+			return nil, err
+		}
+	}
+	for name, n := range r.revisions {
+		l.Revision(name, n)
+	}
+	var jobs []JobRow
+	for ref, row := range r.jobs {
+		parent, ok := r.jobs[ref.Parent()]
+		activeArray := ref.Child > 0 && ok && !parent.State.Terminal()
+		if !row.State.Terminal() || activeArray && ref.Child > parent.Next {
+			jobs = append(jobs, row)
+		}
+	}
+	slices.SortFunc(jobs, func(a, b JobRow) int { return int(a.Seq - b.Seq) })
+	for _, row := range jobs {
+		if err := l.Job(row); err != nil {
+			return nil, err
+		}
+	}
+	return l.State()
+}
