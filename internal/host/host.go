@@ -1,0 +1,191 @@
+// Package host supervises the attempts of this machine: it starts them through
+// a driver, ships their output to the log store, reports that they run and how
+// they ended, and after a restart takes them up where they were.
+//
+// A [Supervisor] owns one goroutine per live attempt. Start, Attach and Stop
+// are the engine's sinks: they never block and may be repeated; the calls for
+// one attempt are kept in order. Reports leave through the functions in Options.
+//
+// An attempt is reported as ended only when all of its output is durable in
+// the log store, so whoever sees the end sees the log. What the driver holds of
+// it (container, directory) is removed only after the report of the end is
+// durable: until then it is the only record. So a crash at any moment loses
+// neither the exit code nor a line of output, and starts nothing twice.
+//
+// A driver or log store that does not answer is asked again, for as long as it
+// takes; only a *driver.StartError, an exit and an attempt that the driver does
+// not know are final. The context of [Supervisor.Run] ends the supervision, never the
+// attempts.
+package host
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/driver"
+	"github.com/bargehq/barge/internal/logs"
+)
+
+// Job is what an attempt is to run, and where its output goes.
+type Job struct {
+	Spec driver.Spec
+	// Group and Stream name the log; an empty Group means that the output is
+	// not kept.
+	Group, Stream string
+	// Notes are lines of our own at the head of the log.
+	Notes []string
+	// Instance is the host's name, i-….
+	Instance string
+}
+
+// End is how an attempt ended, in AWS's words.
+type End struct {
+	driver.Exit
+	StatusReason string
+}
+
+// Options configure a Supervisor. All members are required.
+type Options struct {
+	Driver driver.Driver
+	Logs   *logs.Store
+	// Load returns what an attempt runs.
+	Load func(ctx context.Context, id batch.AttemptID) (Job, error)
+	// Live reports whether the attempt is one that the core waits for.
+	Live func(ctx context.Context, id batch.AttemptID) (bool, error)
+	// Running and Ended take reports; they must not block. durable is called
+	// when the report cannot be lost any more.
+	Running func(id batch.AttemptID, at batch.Instant)
+	Ended   func(id batch.AttemptID, end End, durable func())
+	Log     *slog.Logger
+}
+
+// AWS's words for why an attempt ended.
+const (
+	reasonExited      = "Essential container in task exited"
+	reasonStartFailed = "Task failed to start"
+)
+
+// Supervisor looks after attempts.
+type Supervisor struct {
+	o Options
+
+	mu       sync.Mutex // guards the maps below; never held while anything waits
+	attempts map[batch.AttemptID]*attempt
+	taken    []*attempt // not handed to a goroutine yet
+	signal   chan struct{}
+}
+
+// New returns a Supervisor. Nothing happens before Run.
+func New(o Options) *Supervisor {
+	return &Supervisor{o: o, attempts: make(map[batch.AttemptID]*attempt), signal: make(chan struct{}, 1)}
+}
+
+// Sweep removes what the driver holds of attempts that are over: their ends are
+// durable, but we died before the removal. It belongs before the first Start.
+func (s *Supervisor) Sweep(ctx context.Context) error {
+	held, err := s.o.Driver.List(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range held {
+		live, err := s.o.Live(ctx, id)
+		if err != nil {
+			return err
+		}
+		if live {
+			continue
+		}
+		if err := s.o.Driver.Remove(ctx, id); err != nil {
+			s.o.Log.Warn("could not remove what is left of an attempt", "attempt", id, "err", err)
+		}
+	}
+	return nil
+}
+
+// Run supervises until ctx ends and returns when no goroutine is left. Attempts
+// keep running.
+func (s *Supervisor) Run(ctx context.Context) error {
+	var workers sync.WaitGroup
+	defer workers.Wait()
+	for {
+		select {
+		case <-s.signal:
+		case <-ctx.Done():
+			return nil
+		}
+		s.mu.Lock()
+		taken := s.taken
+		s.taken = nil
+		s.mu.Unlock()
+		for _, a := range taken {
+			workers.Go(func() { s.supervise(ctx, a) })
+		}
+	}
+}
+
+// Start runs the attempt, unless it is supervised already.
+func (s *Supervisor) Start(id batch.AttemptID) { s.take(id, false) }
+
+// Attach takes up an attempt that ran before a restart.
+func (s *Supervisor) Attach(id batch.AttemptID) { s.take(id, true) }
+
+func (s *Supervisor) take(id batch.AttemptID, ran bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.attempts[id] != nil {
+		return
+	}
+	a := &attempt{id: id, ran: ran, stop: make(chan struct{})}
+	s.attempts[id] = a
+	s.taken = append(s.taken, a)
+	select {
+	case s.signal <- struct{}{}:
+	default:
+	}
+}
+
+// Stop ends the attempt. One that is not supervised has ended.
+func (s *Supervisor) Stop(id batch.AttemptID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a := s.attempts[id]; a != nil && !a.stopping {
+		a.stopping = true
+		close(a.stop)
+	}
+}
+
+func (s *Supervisor) forget(a *attempt) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.attempts, a.id)
+}
+
+// attempt is one supervised attempt. Only its own goroutine uses it, but for
+// stopping, which the Supervisor's mutex guards.
+type attempt struct {
+	id       batch.AttemptID
+	ran      bool // it is known to have been started
+	stop     chan struct{}
+	stopping bool
+}
+
+// retry calls f until it succeeds, answers something final, or ctx ends.
+func (s *Supervisor) retry(ctx context.Context, a *attempt, what string, f func() error) error {
+	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+		err := f()
+		var start *driver.StartError
+		if err == nil || errors.As(err, &start) || errors.Is(err, driver.ErrUnknown) || ctx.Err() != nil {
+			return err
+		}
+		s.o.Log.Warn("asking again", "op", what, "attempt", a.id, "err", err)
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
