@@ -1,0 +1,90 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/moby/moby/client"
+
+	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/driver"
+)
+
+// maxLogFailures is how often in a row reading the log may fail while the engine
+// answers. A damaged log file fails for ever.
+const maxLogFailures = 5
+
+// Output reads the container's log. A cursor is the number of the line, counting
+// from 1, so continuing means reading the log again from the start and leaving
+// out what came before. The engine's times could only shorten that, not replace
+// it: they repeat, differ in order between the two streams, and jump with the
+// clock. The engine reads from the start for every request anyway.
+//
+// A log is followed while the container runs, and then read once more, because
+// engines are known to drop the end of a followed log. So each line costs the
+// engine two reads for an attempt that was followed, one for an attempt that
+// had ended, and one more for each time that a connection broke.
+//
+// A slow emit holds back the engine's reading, not the process: the engine
+// keeps the rest on its disk.
+func (d *Driver) Output(ctx context.Context, id batch.AttemptID, cursor int64, emit func(driver.Line) error) error {
+	var (
+		again    retry
+		failures int
+	)
+	for {
+		before := cursor
+		ended, err := d.readOutput(ctx, id, &cursor, emit)
+		var refused *emitError
+		switch {
+		case errors.As(err, &refused):
+			return refused.err
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, driver.ErrUnknown), err == nil && ended:
+			return err
+		}
+		if cursor > before {
+			again, failures = retry{}, 0
+		}
+		if err != nil && !client.IsErrConnectionFailed(err) {
+			if failures++; failures == maxLogFailures {
+				return err
+			}
+			d.log.Debug("read output again", "attempt", id, "err", err)
+		}
+		if err := again.pause(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// readOutput reads the log once and says whether that was all of it.
+func (d *Driver) readOutput(ctx context.Context, id batch.AttemptID, cursor *int64, emit func(driver.Line) error) (ended bool, err error) {
+	c, err := d.inspect(ctx, id)
+	if err != nil {
+		return false, err
+	}
+	ended = !c.State.Running && !c.State.Restarting
+	log, err := d.api.ContainerLogs(ctx, containerName(id), client.ContainerLogsOptions{
+		ShowStdout: true, ShowStderr: true, Timestamps: true, Follow: !ended,
+	})
+	if cerrdefs.IsNotFound(err) {
+		return false, driver.ErrUnknown
+	}
+	if err != nil {
+		return false, fmt.Errorf("read output: %w", err)
+	}
+	defer log.Close()
+	r := newLogReader(log, cursor, emit)
+	r.bareEnds = c.HostConfig.LogConfig.Type == "local"
+	if err := r.read(); err != nil {
+		return false, fmt.Errorf("read output: %w", err)
+	}
+	if !ended {
+		return false, nil
+	}
+	return true, r.flush()
+}

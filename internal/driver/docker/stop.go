@@ -1,0 +1,83 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"net/http/httptrace"
+	"sync"
+	"time"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/moby/moby/client"
+
+	"github.com/bargehq/barge/internal/batch"
+)
+
+// Stop has the engine send the signals, SIGTERM (or what the image names as its
+// stop signal) and after grace, in whole seconds, SIGKILL. Once it has the
+// request the engine goes on with that by itself, so Stop returns then, and a
+// server that dies during the grace changes nothing.
+//
+// Docker 23.0.0 to 23.0.6 and 24.0.0 to 24.0.2 cut the grace short when the
+// server closes the connection in the meantime.
+func (d *Driver) Stop(ctx context.Context, id batch.AttemptID, grace time.Duration) error {
+	c, err := d.inspect(ctx, id)
+	if err != nil || !c.State.Running {
+		return err
+	}
+	deadline := time.Now().Add(grace)
+	sent := make(chan struct{})
+	err = d.background(ctx, func(ctx context.Context) {
+		signalled := sync.OnceFunc(func() { close(sent) })
+		defer signalled()
+		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+			WroteRequest: func(httptrace.WroteRequestInfo) { signalled() },
+		})
+		d.stop(ctx, id, deadline)
+	})
+	if err != nil {
+		return err
+	}
+	select {
+	case <-sent:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// stop repeats the request, with what is left of the grace, when the engine
+// goes away over it.
+func (d *Driver) stop(ctx context.Context, id batch.AttemptID, deadline time.Time) {
+	var again retry
+	for {
+		left := seconds(time.Until(deadline))
+		_, err := d.api.ContainerStop(ctx, containerName(id), client.ContainerStopOptions{Timeout: &left})
+		if err == nil || cerrdefs.IsNotFound(err) || ctx.Err() != nil {
+			return
+		}
+		d.log.Warn("stop a container again", "attempt", id, "err", err)
+		if again.pause(ctx) != nil {
+			return
+		}
+	}
+}
+
+// Remove kills what still runs. The container's own volumes go with it.
+func (d *Driver) Remove(ctx context.Context, id batch.AttemptID) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	var again retry
+	for {
+		_, err := d.api.ContainerRemove(ctx, containerName(id), client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+		switch {
+		case err == nil || cerrdefs.IsNotFound(err):
+			return nil
+		case !cerrdefs.IsConflict(err): // somebody else is removing it
+			return fmt.Errorf("remove container: %w", err)
+		}
+		if err := again.pause(ctx); err != nil {
+			return err
+		}
+	}
+}
