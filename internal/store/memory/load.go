@@ -1,0 +1,70 @@
+package memory
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core"
+)
+
+// Load implements [store.Store].
+func (s *Store) Load(ctx context.Context, l *core.Loader) (round int64, err error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	l.Counters(s.last)
+	for _, id := range sorted(s.environments) {
+		l.Environment(s.environments[id])
+	}
+	if err := errors.Join(
+		feed(s.queues, l.Queue), feed(s.hosts, l.Host), feed(s.policies, l.Policy),
+	); err != nil {
+		return 0, err
+	}
+	last := make(map[string]int32)
+	for _, d := range s.definitions {
+		last[d.Name] = max(last[d.Name], d.Revision)
+	}
+	for name, revision := range last {
+		l.Revision(name, revision)
+	}
+	return s.round, s.loadJobs(l)
+}
+
+func (s *Store) loadJobs(l *core.Loader) error {
+	for _, seq := range sorted(s.jobs) { // a parent before its children
+		j := s.jobs[seq]
+		if j.State.Terminal() {
+			continue
+		}
+		if err := l.Job(j); err != nil {
+			return err
+		}
+		for child := j.Next + 1; child <= j.Size; child++ {
+			seq, ok := s.refs[batch.JobRef{ID: j.Ref.ID, Child: child}]
+			if !ok || !s.jobs[seq].State.Terminal() {
+				continue // no row, or one that comes by itself
+			}
+			if err := l.Job(s.jobs[seq]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func sorted[V any](rows map[int64]V) []int64 { return slices.Sorted(maps.Keys(rows)) }
+
+func feed[V any](rows map[int64]V, to func(V) error) error {
+	for _, id := range sorted(rows) {
+		if err := to(rows[id]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,205 @@
+package memory
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core"
+)
+
+// set writes a map's entry and remembers how to take that back.
+func set[K comparable, V any](s *Store, m map[K]V, key K, value V) {
+	old, had := m[key]
+	s.undo = append(s.undo, func() {
+		if had {
+			m[key] = old
+		} else {
+			delete(m, key)
+		}
+	})
+	m[key] = value
+}
+
+func (s *Store) put(c core.Change) error {
+	switch c := c.(type) {
+	case core.JobPut:
+		return s.putJob(c.Row, c.New)
+	case core.AttemptPut:
+		return s.putAttempt(c.Row)
+	case core.EnvironmentPut:
+		r := c.Row
+		if err := errors.Join(key(r.ID), amounts(r.MaxVCPU), unique(s.environments, r.ID, func(o core.EnvironmentRow) bool {
+			return o.Name == r.Name
+		})); err != nil {
+			return err
+		}
+		set(s, s.environments, r.ID, r)
+		s.last.Environment = max(s.last.Environment, r.ID)
+	case core.QueuePut:
+		r := c.Row
+		if err := errors.Join(key(r.ID), unique(s.queues, r.ID, func(o core.QueueRow) bool { return o.Name == r.Name })); err != nil {
+			return err
+		}
+		set(s, s.queues, r.ID, r)
+		s.last.Queue = max(s.last.Queue, r.ID)
+	case core.DefinitionPut:
+		r := c.Row
+		if err := errors.Join(key(r.ID), key(int64(r.Revision)), unique(s.definitions, r.ID, func(o core.DefinitionRow) bool {
+			return o.Name == r.Name && o.Revision == r.Revision
+		})); err != nil {
+			return err
+		}
+		set(s, s.definitions, r.ID, r)
+		s.last.Definition = max(s.last.Definition, r.ID)
+	case core.HostPut:
+		r := c.Row
+		if err := errors.Join(key(r.ID), resources(r.Capacity), unique(s.hosts, r.ID, func(o core.HostRow) bool {
+			return o.Name == r.Name && o.Environment == r.Environment
+		})); err != nil {
+			return err
+		}
+		set(s, s.hosts, r.ID, r)
+		s.last.Host = max(s.last.Host, r.ID)
+	case core.PolicyPut:
+		if err := key(c.Row.ID); err != nil {
+			return err
+		}
+		set(s, s.policies, c.Row.ID, c.Row)
+		s.last.Policy = max(s.last.Policy, c.Row.ID)
+	default:
+		return errors.New("unknown change")
+	}
+	return nil
+}
+
+func (s *Store) putJob(r core.JobRow, first *core.NewJob) error {
+	old, had := s.jobs[r.Seq]
+	switch {
+	case had && (first != nil || old.State.Terminal()):
+		return fmt.Errorf("job %d has a row already, %s", r.Seq, old.State)
+	case !had && first == nil && r.Ref.Child == 0:
+		return fmt.Errorf("job %d has no row", r.Seq)
+	case had && (old.Ref != r.Ref || old.Queue != r.Queue):
+		return fmt.Errorf("row %d is job %s and is to become job %s", r.Seq, old.Ref, r.Ref)
+	}
+	if err := checkJob(r); err != nil {
+		return fmt.Errorf("job %d: %w", r.Seq, err)
+	}
+	if !had {
+		if other, taken := s.refs[r.Ref]; taken {
+			return fmt.Errorf("job %s has row %d already", r.Ref, other)
+		}
+		set(s, s.refs, r.Ref, r.Seq)
+		if r.Ref.Child == 0 {
+			s.submit(r)
+		}
+	}
+	if first != nil {
+		set(s, s.first, r.Seq, *first)
+	}
+	set(s, s.jobs, r.Seq, r)
+	s.last.Job = max(s.last.Job, r.Seq)
+	return nil
+}
+
+// submit puts a new job among those of its queue, nearly always at the end.
+func (s *Store) submit(r core.JobRow) {
+	list := s.submitted[r.Queue]
+	i, _ := slices.BinarySearch(list, r.Seq)
+	s.submitted[r.Queue] = slices.Insert(list, i, r.Seq)
+	s.undo = append(s.undo, func() {
+		list := s.submitted[r.Queue]
+		i, _ := slices.BinarySearch(list, r.Seq)
+		s.submitted[r.Queue] = slices.Delete(list, i, i+1)
+	})
+}
+
+func (s *Store) putAttempt(r core.AttemptRow) error {
+	if err := errors.Join(key(int64(r.Number)), key(r.Host)); err != nil {
+		return err
+	}
+	if r.StoppedAt == 0 {
+		return fmt.Errorf("attempt %d of job %d has no end", r.Number, r.Job)
+	}
+	list := slices.Clone(s.attempts[r.Job])
+	i, had := slices.BinarySearchFunc(list, r.Number, func(a core.AttemptRow, n int32) int { return int(a.Number - n) })
+	if had {
+		list[i] = r
+	} else {
+		list = slices.Insert(list, i, r)
+	}
+	set(s, s.attempts, r.Job, list)
+	return nil
+}
+
+// checkReferences is for the end of a round: within it order does not matter.
+func (s *Store) checkReferences(c core.Change) error {
+	ok := true
+	switch c := c.(type) {
+	case core.JobPut:
+		_, ok = s.queues[c.Row.Queue]
+	case core.AttemptPut:
+		_, ok = s.jobs[c.Row.Job]
+	case core.HostPut:
+		_, ok = s.environments[c.Row.Environment]
+	}
+	if !ok {
+		return errors.New("it refers to a row that does not exist")
+	}
+	return nil
+}
+
+// checkJob is what the schema of the SQL stores says of one row.
+func checkJob(r core.JobRow) error {
+	array := r.IsArray()
+	for _, c := range []struct {
+		ok   bool
+		want string
+	}{
+		{r.Seq > 0, "a key"},
+		{int(r.State) < batch.JobStates, "a state"},
+		{r.Ref.Child >= 0, "a child from 1"},
+		{r.State.Terminal() == (r.StoppedAt != 0), "an end exactly in a terminal state"},
+		{!r.State.Live() || r.Attempt > 0 && r.Host != 0, "an attempt on a host while it is live"},
+		{r.Attempt >= 0 && r.Attempt <= r.MaxAttempts, "no more attempts than allowed"},
+		{!array || r.Ref.Child == 0 && r.Attempt == 0, "an array job to be no child and to have no attempt"},
+		{!array || r.State == batch.Pending || r.State.Terminal(), "an array job to be pending or ended"},
+		{r.Next >= 0 && r.Next <= max(0, r.Size), "the next child to be within the array"},
+		{!array || r.Rest == batch.Runnable || r.Rest == batch.Failed, "the rest to be runnable or failed"},
+		{(array && r.Rest == batch.Failed) == (r.RestAt != 0), "the rest to have an end exactly if it has failed"},
+	} {
+		if !c.ok {
+			return fmt.Errorf("a job's row has to have %s", c.want)
+		}
+	}
+	return resources(r.Needs)
+}
+
+func key(id int64) error {
+	if id <= 0 {
+		return fmt.Errorf("%d is no key", id)
+	}
+	return nil
+}
+
+func amounts(of ...int64) error {
+	for _, n := range of {
+		if n < 0 {
+			return fmt.Errorf("%d is no amount", n)
+		}
+	}
+	return nil
+}
+
+func resources(r batch.Resources) error { return amounts(r.MilliVCPU, r.MemoryMiB, r.GPUs) }
+
+func unique[V any](rows map[int64]V, id int64, same func(V) bool) error {
+	for other, row := range rows {
+		if other != id && same(row) {
+			return fmt.Errorf("row %d has the same name", other)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,131 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core"
+	"github.com/bargehq/barge/internal/store"
+)
+
+// view runs a read that sees whole rounds only.
+func view[T any](ctx context.Context, s *Store, read func() T) (out T, err error) {
+	if err := ctx.Err(); err != nil {
+		return out, err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return read(), nil
+}
+
+// Jobs implements [store.Store].
+func (s *Store) Jobs(ctx context.Context, refs []batch.JobRef) ([]store.Job, error) {
+	return view(ctx, s, func() (out []store.Job) {
+		for _, ref := range refs {
+			if j, ok := s.job(ref); ok {
+				out = append(out, j)
+			}
+		}
+		return out
+	})
+}
+
+func (s *Store) job(ref batch.JobRef) (store.Job, bool) {
+	parent := s.refs[ref.Parent()]
+	if seq, ok := s.refs[ref]; ok {
+		return store.Job{JobRow: s.jobs[seq], NewJob: s.first[parent], Attempts: s.attempts[seq]}, true
+	}
+	p := store.Job{JobRow: s.jobs[parent], NewJob: s.first[parent]}
+	if index, child := ref.Index(); child && index < int(p.Size) {
+		return store.Child(p, index), true
+	}
+	return store.Job{}, false
+}
+
+// ListJobs implements [store.Store].
+func (s *Store) ListJobs(ctx context.Context, f store.JobFilter) ([]store.Job, error) {
+	return view(ctx, s, func() (out []store.Job) {
+		add := func(ref batch.JobRef) {
+			if j, ok := s.job(ref); ok && j.State == f.State && len(out) < f.Limit {
+				j.Spec, j.Attempts = nil, nil
+				out = append(out, j)
+			}
+		}
+		if f.Parent != (batch.JobID{}) {
+			size := s.jobs[s.refs[batch.JobRef{ID: f.Parent}]].Size
+			for child := f.After + 1; child <= size && len(out) < f.Limit; child++ {
+				add(batch.JobRef{ID: f.Parent, Child: child})
+			}
+			return out
+		}
+		for _, seq := range slices.Backward(s.submitted[f.Queue]) {
+			if f.Before == 0 || seq < f.Before {
+				add(s.jobs[seq].Ref)
+			}
+		}
+		return out
+	})
+}
+
+// Environments implements [store.Store].
+func (s *Store) Environments(ctx context.Context) ([]core.EnvironmentRow, error) {
+	return view(ctx, s, func() []core.EnvironmentRow {
+		return slices.SortedFunc(maps.Values(s.environments), func(a, b core.EnvironmentRow) int { return strings.Compare(a.Name, b.Name) })
+	})
+}
+
+// Queues implements [store.Store].
+func (s *Store) Queues(ctx context.Context) ([]core.QueueRow, error) {
+	return view(ctx, s, func() []core.QueueRow {
+		return slices.SortedFunc(maps.Values(s.queues), func(a, b core.QueueRow) int { return strings.Compare(a.Name, b.Name) })
+	})
+}
+
+// Definitions implements [store.Store].
+func (s *Store) Definitions(ctx context.Context, f store.DefinitionFilter) ([]core.DefinitionRow, error) {
+	return view(ctx, s, func() (out []core.DefinitionRow) {
+		for _, d := range s.definitions {
+			after := f.AfterName == "" || d.Name > f.AfterName || d.Name == f.AfterName && d.Revision < f.BeforeRevision
+			if after && (f.Name == "" || d.Name == f.Name) && (f.Revision == 0 || d.Revision == f.Revision) &&
+				(f.Active == nil || d.Active == *f.Active) {
+				out = append(out, d)
+			}
+		}
+		slices.SortFunc(out, func(a, b core.DefinitionRow) int {
+			return cmp.Or(strings.Compare(a.Name, b.Name), cmp.Compare(b.Revision, a.Revision))
+		})
+		return out[:min(len(out), max(0, f.Limit))]
+	})
+}
+
+// DefinitionsByID implements [store.Store].
+func (s *Store) DefinitionsByID(ctx context.Context, ids []int64) ([]core.DefinitionRow, error) {
+	return byID(ctx, s, s.definitions, ids)
+}
+
+// Hosts implements [store.Store].
+func (s *Store) Hosts(ctx context.Context, ids []int64) ([]core.HostRow, error) {
+	return byID(ctx, s, s.hosts, ids)
+}
+
+// Policies implements [store.Store].
+func (s *Store) Policies(ctx context.Context, ids []int64) ([]core.PolicyRow, error) {
+	return byID(ctx, s, s.policies, ids)
+}
+
+func byID[V any](ctx context.Context, s *Store, rows map[int64]V, ids []int64) ([]V, error) {
+	return view(ctx, s, func() (out []V) {
+		ids := slices.Clone(ids)
+		slices.Sort(ids)
+		for _, id := range slices.Compact(ids) {
+			if row, ok := rows[id]; ok {
+				out = append(out, row)
+			}
+		}
+		return out
+	})
+}

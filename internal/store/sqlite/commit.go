@@ -1,0 +1,232 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/bargehq/barge/internal/core"
+	"github.com/bargehq/barge/internal/store"
+)
+
+// writer is the connection that commits, and its statements.
+type writer struct {
+	*conn
+	begin, commit, rollback, advance       *statement
+	insertJob, updateJob, insertSpec       *statement
+	attempt                                *statement
+	environment, queue, definition, policy *statement
+	host                                   *statement
+}
+
+func newWriter(ctx context.Context, c *conn) (*writer, error) {
+	w := &writer{conn: c}
+	for _, p := range []struct {
+		to         **statement
+		parameters int
+		text       string
+	}{
+		{&w.begin, 0, `BEGIN IMMEDIATE`},
+		{&w.commit, 0, `COMMIT`},
+		{&w.rollback, 0, `ROLLBACK`},
+		{&w.advance, 7, `UPDATE progress SET round = ?1, job = max(job, ?2), definition = max(definition, ?3),
+			environment = max(environment, ?4), queue = max(queue, ?5), host = max(host, ?6), policy = max(policy, ?7)
+			WHERE round = ?1 - 1`},
+		{&w.insertJob, jobWidth, `INSERT INTO jobs (` + strings.ReplaceAll(jobColumns, "j.", "") + `)
+			VALUES (` + parameters(jobWidth) + `)`},
+		{&w.updateJob, 14, `UPDATE jobs SET state = ?, flags = ?, attempt = ?, host = ?, started_at = ?, stopped_at = ?,
+			exit_code = ?, reason = ?, status_reason = ?, next = ?, rest = ?, rest_at = ?, counts = ?
+			WHERE seq = ? AND state < 5`},
+		{&w.insertSpec, 3, `INSERT INTO job_specs (seq, name, spec) VALUES (?, ?, ?)`},
+		{&w.attempt, 8, replace("attempts", attemptColumns, 2)},
+		{&w.environment, 6, replace("environments", environmentColumns, 1)},
+		{&w.queue, 7, replace("queues", queueColumns, 1)},
+		{&w.definition, 6, replace("definitions", definitionColumns, 1)},
+		{&w.host, 7, replace("hosts", hostColumns, 1)},
+		{&w.policy, 2, replace("policies", policyColumns, 1)},
+	} {
+		s, err := c.prepare(ctx, p.text, p.parameters)
+		if err != nil {
+			return nil, err
+		}
+		*p.to = s
+	}
+	return w, nil
+}
+
+// replace returns the statement that writes a whole row, whose key is the first
+// columns. It is no REPLACE: that would also delete other rows that are in the
+// way of a unique name.
+func replace(table, columns string, keys int) string {
+	names := strings.Split(strings.ReplaceAll(columns, " ", ""), ",")
+	sets := make([]string, 0, len(names))
+	for _, n := range names[keys:] {
+		sets = append(sets, n+" = excluded."+n)
+	}
+	return "INSERT INTO " + table + " (" + columns + ") VALUES (" + parameters(len(names)) + ") ON CONFLICT (" +
+		strings.Join(names[:keys], ", ") + ") DO UPDATE SET " + strings.Join(sets, ", ")
+}
+
+func parameters(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
+
+// Commit implements [store.Store].
+func (s *Store) Commit(ctx context.Context, r store.Round) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if err := s.writer.round(r); err != nil {
+		return s.explain(fmt.Errorf("commit round %d: %w", r.Number, err))
+	}
+	s.grown()
+	return nil
+}
+
+// errRepeated ends the transaction of a round that is there already.
+var errRepeated = errors.New("round is committed already")
+
+// round writes a round in one transaction, which is over when it returns.
+func (w *writer) round(r store.Round) error {
+	if _, err := w.begin.run(); err != nil {
+		return err
+	}
+	err := w.write(r)
+	if err == nil {
+		if _, err = w.commit.run(); err == nil {
+			return nil
+		}
+	}
+	// SQLite rolls back by itself after some errors and not after others, so
+	// this may find no transaction. Whether it is gone shows at the next BEGIN.
+	_, _ = w.rollback.run()
+	if errors.Is(err, errRepeated) {
+		return nil
+	}
+	return err
+}
+
+func (w *writer) write(r store.Round) error {
+	top := highest(r.Changes)
+	n, err := w.advance.run(r.Number, top.Job, top.Definition, top.Environment, top.Queue, top.Host, top.Policy)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		last, err := w.number(context.Background(), "SELECT round FROM progress")
+		if err != nil {
+			return err
+		}
+		if last == r.Number {
+			return errRepeated
+		}
+		return fmt.Errorf("it is not the next one: the last is %d", last)
+	}
+	for _, c := range r.Changes {
+		if err := w.put(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// highest returns the highest keys among the rows written.
+func highest(changes []core.Change) (top core.Counters) {
+	for _, c := range changes {
+		switch c := c.(type) {
+		case core.JobPut:
+			top.Job = max(top.Job, c.Row.Seq)
+		case core.AttemptPut:
+		case core.EnvironmentPut:
+			top.Environment = max(top.Environment, c.Row.ID)
+		case core.QueuePut:
+			top.Queue = max(top.Queue, c.Row.ID)
+		case core.DefinitionPut:
+			top.Definition = max(top.Definition, c.Row.ID)
+		case core.HostPut:
+			top.Host = max(top.Host, c.Row.ID)
+		case core.PolicyPut:
+			top.Policy = max(top.Policy, c.Row.ID)
+		}
+	}
+	return top
+}
+
+func (w *writer) put(c core.Change) error {
+	var err error
+	switch c := c.(type) {
+	case core.JobPut:
+		if err := w.putJob(&c.Row, c.New); err != nil {
+			return fmt.Errorf("job %d: %w", c.Row.Seq, err)
+		}
+	case core.AttemptPut:
+		r := &c.Row
+		_, err = w.attempt.run(r.Job, int64(r.Number), r.Host, int64(r.StartedAt), int64(r.StoppedAt),
+			code(r.ExitCode), nullable(r.Reason), nullable(r.StatusReason))
+	case core.EnvironmentPut:
+		r := &c.Row
+		_, err = w.environment.run(r.ID, r.Name, flag(r.Enabled), r.MaxVCPU, blob(r.Spec), int64(r.CreatedAt))
+	case core.QueuePut:
+		r := &c.Row
+		var environments []byte
+		if environments, err = json.Marshal(r.Environments); err != nil {
+			return err
+		}
+		_, err = w.queue.run(r.ID, r.Name, flag(r.Enabled), int64(r.Priority), string(environments), blob(r.Spec), int64(r.CreatedAt))
+	case core.DefinitionPut:
+		r := &c.Row
+		_, err = w.definition.run(r.ID, r.Name, int64(r.Revision), flag(r.Active), blob(r.Spec), int64(r.CreatedAt))
+	case core.HostPut:
+		r := &c.Row
+		_, err = w.host.run(r.ID, r.Environment, r.Name, r.Capacity.MilliVCPU, r.Capacity.MemoryMiB, r.Capacity.GPUs, int64(r.SeenAt))
+	case core.PolicyPut:
+		var rules []byte
+		if rules, err = json.Marshal(c.Row.Rules); err != nil {
+			return err
+		}
+		_, err = w.policy.run(c.Row.ID, string(rules))
+	default:
+		err = fmt.Errorf("unknown change %T", c)
+	}
+	if err != nil {
+		return fmt.Errorf("%T: %w", c, err)
+	}
+	return nil
+}
+
+// putJob writes a job's row: an insert with the first change of a job, an
+// update with the others. A child's first change does not say that it is the
+// first, so there the update is tried before the insert. A terminal row is not
+// found by the update and in the way of the insert.
+func (w *writer) putJob(r *core.JobRow, first *core.NewJob) error {
+	var counts driver.Value
+	if r.IsArray() {
+		counts = encodeCounts(&r.Counts)
+	}
+	if first == nil {
+		n, err := w.updateJob.run(int64(r.State), int64(r.Flags), int64(r.Attempt), r.Host, int64(r.StartedAt), int64(r.StoppedAt),
+			code(r.ExitCode), nullable(r.Reason), nullable(r.StatusReason),
+			int64(r.Next), int64(r.Rest), int64(r.RestAt), counts, r.Seq)
+		if err != nil || n == 1 {
+			return err
+		}
+		if r.Ref.Child == 0 {
+			return errors.New("it has no row, or one that is terminal")
+		}
+	}
+	if _, err := w.insertJob.run(r.Seq, r.Ref.ID[:], int64(r.Ref.Child), r.Queue, r.Definition, int64(r.State), int64(r.Flags),
+		r.Needs.MilliVCPU, r.Needs.MemoryMiB, r.Needs.GPUs, int64(r.MaxAttempts), r.Policy, int64(r.TimeoutSeconds),
+		int64(r.CreatedAt), int64(r.Attempt), r.Host, int64(r.StartedAt), int64(r.StoppedAt),
+		code(r.ExitCode), nullable(r.Reason), nullable(r.StatusReason),
+		int64(r.Size), int64(r.Next), int64(r.Rest), int64(r.RestAt), counts); err != nil {
+		return err
+	}
+	if first == nil {
+		return nil
+	}
+	_, err := w.insertSpec.run(r.Seq, first.Name, blob(first.Spec))
+	return err
+}

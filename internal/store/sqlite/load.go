@@ -1,0 +1,102 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core"
+)
+
+// Load implements [store.Store]. It reads one snapshot on a connection of its
+// own, below database/sql, whose conversions would cost as much as the reading.
+func (s *Store) Load(ctx context.Context, l *core.Loader) (round int64, err error) {
+	c, err := connect(ctx, dsn(filepath.Join(s.dir, "barge.db"), "ro", reading()))
+	if err != nil {
+		return 0, fmt.Errorf("load: %w", s.explain(err))
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	if err := c.exec(ctx, "BEGIN"); err != nil {
+		return 0, fmt.Errorf("load: %w", s.explain(err))
+	}
+	round, err = load(ctx, c, l)
+	if err != nil {
+		return 0, fmt.Errorf("load: %w", s.explain(err))
+	}
+	return round, c.exec(ctx, "COMMIT")
+}
+
+func load(ctx context.Context, c *conn, l *core.Loader) (round int64, err error) {
+	if err := c.query(ctx, `SELECT round, job, definition, environment, queue, host, policy FROM progress`, func(r record) error {
+		round = r.int(0)
+		l.Counters(core.Counters{
+			Job: r.int(1), Definition: r.int(2), Environment: r.int(3), Queue: r.int(4), Host: r.int(5), Policy: r.int(6),
+		})
+		return nil
+	}); err != nil {
+		return 0, err
+	}
+	var queues []int64
+	if err := errors.Join(
+		feed(ctx, c, `SELECT `+environmentColumns+` FROM environments ORDER BY id`, decodeEnvironment, func(e core.EnvironmentRow) error {
+			l.Environment(e)
+			return nil
+		}),
+		feed(ctx, c, `SELECT `+queueColumns+` FROM queues ORDER BY id`, decodeQueue, func(q core.QueueRow) error {
+			queues = append(queues, q.ID)
+			return l.Queue(q)
+		}),
+		feed(ctx, c, `SELECT `+hostColumns+` FROM hosts ORDER BY id`, decodeHost, l.Host),
+		feed(ctx, c, `SELECT `+policyColumns+` FROM policies ORDER BY id`, decodePolicy, l.Policy),
+		c.query(ctx, `SELECT name, max(revision) FROM definitions GROUP BY name`, func(r record) error {
+			l.Revision(r.text(0), r.int32(1))
+			return nil
+		}),
+	); err != nil {
+		return 0, err
+	}
+	return round, loadJobs(ctx, c, l, queues)
+}
+
+// loadJobs feeds the active jobs, queue by queue and state by state along the
+// listing index, so that ended ones are not even looked at; then the children.
+func loadJobs(ctx context.Context, c *conn, l *core.Loader, queues []int64) error {
+	active := []batch.JobState{batch.Submitted, batch.Pending, batch.Runnable, batch.Starting, batch.Running}
+	for _, q := range queues {
+		for _, state := range active {
+			if err := feed(ctx, c, `SELECT `+jobColumns+` FROM jobs j INDEXED BY jobs_by_queue
+				WHERE child = 0 AND queue = ? AND state = ? ORDER BY seq`, decodeJob, l.Job, q, int64(state)); err != nil {
+				return err
+			}
+		}
+	}
+	if err := feed(ctx, c, `SELECT `+jobColumns+` FROM jobs j INDEXED BY active_children
+		WHERE child > 0 AND state < 5 ORDER BY seq`, decodeJob, l.Job); err != nil {
+		return err
+	}
+	// Children that ended before it was their turn, of arrays that are active:
+	// those are pending.
+	for _, q := range queues {
+		if err := feed(ctx, c, `SELECT `+jobColumns+` FROM jobs p INDEXED BY jobs_by_queue
+			CROSS JOIN jobs j ON j.id = p.id AND j.child > p.next
+			WHERE p.child = 0 AND p.queue = ? AND p.state = ? AND p.size > 0 AND j.state >= 5
+			ORDER BY p.seq, j.child`, decodeJob, l.Job, q, int64(batch.Pending)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// feed decodes each row of a query and hands it on.
+func feed[T any](ctx context.Context, c *conn, text string, decode func(record) (T, error), to func(T) error, args ...driver.Value) error {
+	return c.query(ctx, text, func(r record) error {
+		row, err := decode(r)
+		if err != nil {
+			return err
+		}
+		return to(row)
+	}, args...)
+}

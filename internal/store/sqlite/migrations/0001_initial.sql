@@ -1,0 +1,140 @@
+-- Times are milliseconds since the Unix epoch; zero means "not yet". vCPUs are
+-- in thousandths, memory is in MiB. Keys are given out by the core.
+--
+-- References are checked when a round commits, so that the order of changes
+-- within a round does not matter.
+
+-- What was committed last: the number of the round, and the highest keys ever
+-- given out. The keys are kept apart from the rows because rows may go away and
+-- their keys must not come back. The one row is written with each round anyway.
+CREATE TABLE progress (
+    one         INTEGER PRIMARY KEY CHECK (one = 1),
+    round       INTEGER NOT NULL,
+    job         INTEGER NOT NULL,
+    definition  INTEGER NOT NULL,
+    environment INTEGER NOT NULL,
+    queue       INTEGER NOT NULL,
+    host        INTEGER NOT NULL,
+    policy      INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO progress VALUES (1, 0, 0, 0, 0, 0, 0, 0);
+
+CREATE TABLE environments (
+    id         INTEGER PRIMARY KEY CHECK (id > 0),
+    name       TEXT    NOT NULL UNIQUE,
+    enabled    INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+    max_vcpu   INTEGER NOT NULL CHECK (max_vcpu >= 0),
+    spec       BLOB,
+    created_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE queues (
+    id           INTEGER PRIMARY KEY CHECK (id > 0),
+    name         TEXT    NOT NULL UNIQUE,
+    enabled      INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+    priority     INTEGER NOT NULL,
+    environments TEXT    NOT NULL, -- a JSON array of ids in the order of preference
+    spec         BLOB,
+    created_at   INTEGER NOT NULL
+) STRICT;
+
+-- The unique index also answers "which revision of each name is the last?"
+-- without touching the specs.
+CREATE TABLE definitions (
+    id         INTEGER PRIMARY KEY CHECK (id > 0),
+    name       TEXT    NOT NULL,
+    revision   INTEGER NOT NULL CHECK (revision > 0),
+    active     INTEGER NOT NULL CHECK (active IN (0, 1)),
+    spec       BLOB,
+    created_at INTEGER NOT NULL,
+    UNIQUE (name, revision)
+) STRICT;
+
+CREATE TABLE hosts (
+    id          INTEGER PRIMARY KEY CHECK (id > 0),
+    environment INTEGER NOT NULL REFERENCES environments (id) DEFERRABLE INITIALLY DEFERRED,
+    name        TEXT    NOT NULL,
+    vcpu        INTEGER NOT NULL CHECK (vcpu >= 0),
+    memory      INTEGER NOT NULL CHECK (memory >= 0),
+    gpus        INTEGER NOT NULL CHECK (gpus >= 0),
+    seen_at     INTEGER NOT NULL,
+    UNIQUE (environment, name)
+) STRICT;
+
+CREATE TABLE policies (
+    id    INTEGER PRIMARY KEY CHECK (id > 0),
+    rules TEXT NOT NULL -- a JSON array
+) STRICT;
+
+-- The key is sequential, so that new rows go to the end of the table; the public
+-- id is a second index. state counts SUBMITTED 0, PENDING 1, RUNNABLE 2,
+-- STARTING 3, RUNNING 4, SUCCEEDED 5, FAILED 6.
+CREATE TABLE jobs (
+    seq           INTEGER PRIMARY KEY CHECK (seq > 0),
+    id            BLOB    NOT NULL CHECK (length(id) = 16),
+    child         INTEGER NOT NULL CHECK (child >= 0), -- array index plus one; zero for a job that is no child
+    queue         INTEGER NOT NULL REFERENCES queues (id) DEFERRABLE INITIALLY DEFERRED,
+    definition    INTEGER NOT NULL,
+    state         INTEGER NOT NULL CHECK (state BETWEEN 0 AND 6),
+    flags         INTEGER NOT NULL,
+    vcpu          INTEGER NOT NULL CHECK (vcpu >= 0),
+    memory        INTEGER NOT NULL CHECK (memory >= 0),
+    gpus          INTEGER NOT NULL CHECK (gpus >= 0),
+    max_attempts  INTEGER NOT NULL,
+    policy        INTEGER NOT NULL,
+    timeout       INTEGER NOT NULL, -- seconds; zero for none
+    created_at    INTEGER NOT NULL,
+
+    attempt       INTEGER NOT NULL CHECK (attempt BETWEEN 0 AND max_attempts),
+    host          INTEGER NOT NULL,
+    started_at    INTEGER NOT NULL,
+    stopped_at    INTEGER NOT NULL,
+    exit_code     INTEGER,
+    reason        TEXT,
+    status_reason TEXT,
+
+    -- Of an array job; zero and null for others. counts are the numbers of
+    -- children by state, as unsigned varints.
+    size          INTEGER NOT NULL,
+    next          INTEGER NOT NULL,
+    rest          INTEGER NOT NULL,
+    rest_at       INTEGER NOT NULL,
+    counts        BLOB,
+
+    UNIQUE (id, child),
+    CHECK ((state >= 5) = (stopped_at <> 0)),
+    CHECK (state NOT IN (3, 4) OR (attempt > 0 AND host <> 0)),
+    CHECK (size = 0 OR (child = 0 AND state IN (1, 5, 6) AND attempt = 0)),
+    CHECK (next BETWEEN 0 AND size),
+    CHECK (size = 0 OR rest IN (2, 6)),
+    CHECK ((size > 0 AND rest = 6) = (rest_at <> 0)),
+    CHECK ((size > 0) = (counts IS NOT NULL))
+) STRICT;
+
+-- Lists a queue, newest first, and finds what is active after a start. Children
+-- of arrays are listed by their array.
+CREATE INDEX jobs_by_queue ON jobs (queue, state, seq) WHERE child = 0;
+
+-- Finds the active children after a start: few, however many have ended.
+CREATE INDEX active_children ON jobs (seq) WHERE child > 0 AND state < 5;
+
+-- The part of a job that never changes and that nobody needs but for
+-- describing it, apart from the row that is rewritten several times.
+CREATE TABLE job_specs (
+    seq  INTEGER PRIMARY KEY REFERENCES jobs (seq) DEFERRABLE INITIALLY DEFERRED,
+    name TEXT NOT NULL,
+    spec BLOB
+) STRICT;
+
+CREATE TABLE attempts (
+    job           INTEGER NOT NULL REFERENCES jobs (seq) DEFERRABLE INITIALLY DEFERRED,
+    number        INTEGER NOT NULL CHECK (number > 0),
+    host          INTEGER NOT NULL CHECK (host > 0),
+    started_at    INTEGER NOT NULL,
+    stopped_at    INTEGER NOT NULL CHECK (stopped_at <> 0),
+    exit_code     INTEGER,
+    reason        TEXT,
+    status_reason TEXT,
+    PRIMARY KEY (job, number)
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,192 @@
+package sqlite
+
+import (
+	"database/sql"
+	"database/sql/driver"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+
+	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core"
+)
+
+// record is one row of a result. The tables are STRICT, so a column has the
+// type that it was declared with or is null, which reads as zero.
+type record []driver.Value
+
+func (r record) int(i int) int64             { n, _ := r[i].(int64); return n }
+func (r record) int32(i int) int32           { return int32(r.int(i)) }
+func (r record) instant(i int) batch.Instant { return batch.Instant(r.int(i)) }
+func (r record) text(i int) string           { s, _ := r[i].(string); return s }
+func (r record) bytes(i int) []byte          { b, _ := r[i].([]byte); return b }
+
+func (r record) code(i int) *int32 {
+	n, ok := r[i].(int64)
+	if !ok {
+		return nil
+	}
+	code := int32(n)
+	return &code
+}
+
+// nullable returns null for what is empty: it takes no space and binds faster.
+func nullable(s string) driver.Value {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+func blob(b []byte) driver.Value {
+	if len(b) == 0 {
+		return nil
+	}
+	return b
+}
+
+func code(c *int32) driver.Value {
+	if c == nil {
+		return nil
+	}
+	return int64(*c)
+}
+
+func flag(b bool) driver.Value {
+	if b {
+		return int64(1)
+	}
+	return int64(0)
+}
+
+// all reads the whole result of a query.
+func all[T any](rows *sql.Rows, err error, decode func(record) (T, error)) (out []T, _ error) {
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		return nil, err
+	}
+	values := make(record, len(columns))
+	pointers := make([]any, len(columns))
+	for i := range values {
+		pointers[i] = (*any)(&values[i])
+	}
+	for rows.Next() {
+		if err := rows.Scan(pointers...); err != nil {
+			return nil, err
+		}
+		row, err := decode(values)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, row)
+	}
+	return out, rows.Err()
+}
+
+// jobColumns are what decodeJob reads.
+const jobColumns = `j.seq, j.id, j.child, j.queue, j.definition, j.state, j.flags, j.vcpu, j.memory, j.gpus,
+	j.max_attempts, j.policy, j.timeout, j.created_at, j.attempt, j.host, j.started_at, j.stopped_at, j.exit_code,
+	j.reason, j.status_reason, j.size, j.next, j.rest, j.rest_at, j.counts`
+
+const jobWidth = 26
+
+func decodeJob(r record) (core.JobRow, error) {
+	j := core.JobRow{
+		Seq: r.int(0), Ref: batch.JobRef{Child: r.int32(2)}, Queue: r.int(3), Definition: r.int(4),
+		State: batch.JobState(r.int(5)), Flags: core.Flags(r.int(6)),
+		Needs:       batch.Resources{MilliVCPU: r.int(7), MemoryMiB: r.int(8), GPUs: r.int(9)},
+		MaxAttempts: r.int32(10), Policy: r.int(11), TimeoutSeconds: r.int32(12), CreatedAt: r.instant(13),
+		Attempt: r.int32(14), Host: r.int(15), StartedAt: r.instant(16), StoppedAt: r.instant(17),
+		ExitCode: r.code(18), Reason: r.text(19), StatusReason: r.text(20),
+		Size: r.int32(21), Next: r.int32(22), Rest: batch.JobState(r.int(23)), RestAt: r.instant(24),
+	}
+	if copy(j.Ref.ID[:], r.bytes(1)) != len(j.Ref.ID) {
+		return j, fmt.Errorf("job %d has an id of %d bytes", j.Seq, len(r.bytes(1)))
+	}
+	if j.Size == 0 {
+		return j, nil
+	}
+	return j, decodeCounts(r.bytes(25), &j.Counts)
+}
+
+func encodeCounts(counts *[batch.JobStates]int32) []byte {
+	b := make([]byte, 0, 2*len(counts))
+	for _, n := range counts {
+		b = binary.AppendUvarint(b, uint64(n))
+	}
+	return b
+}
+
+func decodeCounts(b []byte, counts *[batch.JobStates]int32) error {
+	for i := range counts {
+		n, size := binary.Uvarint(b)
+		if size <= 0 {
+			return fmt.Errorf("an array job's counts end after %d states", i)
+		}
+		counts[i], b = int32(n), b[size:]
+	}
+	return nil
+}
+
+// jobAndName is a job with the name of its spec's row.
+const jobAndName = jobColumns + ", s.name"
+
+const attemptColumns = `job, number, host, started_at, stopped_at, exit_code, reason, status_reason`
+
+func decodeAttempt(r record) (core.AttemptRow, error) {
+	return core.AttemptRow{
+		Job: r.int(0), Number: r.int32(1), Host: r.int(2), StartedAt: r.instant(3), StoppedAt: r.instant(4),
+		ExitCode: r.code(5), Reason: r.text(6), StatusReason: r.text(7),
+	}, nil
+}
+
+const environmentColumns = `id, name, enabled, max_vcpu, spec, created_at`
+
+func decodeEnvironment(r record) (core.EnvironmentRow, error) {
+	return core.EnvironmentRow{
+		ID: r.int(0), Name: r.text(1), Enabled: r.int(2) != 0, MaxVCPU: r.int(3), Spec: r.bytes(4), CreatedAt: r.instant(5),
+	}, nil
+}
+
+const queueColumns = `id, name, enabled, priority, environments, spec, created_at`
+
+func decodeQueue(r record) (core.QueueRow, error) {
+	q := core.QueueRow{
+		ID: r.int(0), Name: r.text(1), Enabled: r.int(2) != 0, Priority: r.int32(3), Spec: r.bytes(5), CreatedAt: r.instant(6),
+	}
+	if err := json.Unmarshal([]byte(r.text(4)), &q.Environments); err != nil {
+		return q, fmt.Errorf("environments of queue %s: %w", q.Name, err)
+	}
+	return q, nil
+}
+
+const definitionColumns = `id, name, revision, active, spec, created_at`
+
+func decodeDefinition(r record) (core.DefinitionRow, error) {
+	return core.DefinitionRow{
+		ID: r.int(0), Name: r.text(1), Revision: r.int32(2), Active: r.int(3) != 0, Spec: r.bytes(4), CreatedAt: r.instant(5),
+	}, nil
+}
+
+const hostColumns = `id, environment, name, vcpu, memory, gpus, seen_at`
+
+func decodeHost(r record) (core.HostRow, error) {
+	return core.HostRow{
+		ID: r.int(0), Environment: r.int(1), Name: r.text(2),
+		Capacity: batch.Resources{MilliVCPU: r.int(3), MemoryMiB: r.int(4), GPUs: r.int(5)}, SeenAt: r.instant(6),
+	}, nil
+}
+
+const policyColumns = `id, rules`
+
+func decodePolicy(r record) (core.PolicyRow, error) {
+	p := core.PolicyRow{ID: r.int(0)}
+	if err := json.Unmarshal([]byte(r.text(1)), &p.Rules); err != nil {
+		return p, fmt.Errorf("rules of policy %d: %w", p.ID, err)
+	}
+	return p, nil
+}

@@ -1,0 +1,139 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/bargehq/barge/internal/store"
+)
+
+// Options say where and how.
+type Options struct {
+	Dir     string // the data directory; made if it is missing
+	Log     *slog.Logger
+	Readers int           // how many reads at once; zero means 8
+	ReadFor time.Duration // how long one read may take; zero means 10 s
+}
+
+// Store is the embedded [store.Store].
+type Store struct {
+	log     *slog.Logger
+	dir     string
+	readFor time.Duration
+
+	lock  *os.File
+	reads *sql.DB
+
+	// writing is held while the database is written: by the committer for a
+	// round, by Run for the last step of a checkpoint. Two goroutines, and
+	// SQLite's own lock would make one of them poll.
+	writing sync.Mutex
+	writer  *writer
+	pages   int // written to the log since Run last emptied it
+
+	checkpoint *conn
+	full       chan struct{} // one slot: the log is worth a checkpoint
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open opens the store in a directory that no other process uses, making it if
+// there is none. The caller closes it.
+func Open(ctx context.Context, o Options) (_ *Store, err error) {
+	if o.Dir == "" {
+		return nil, errors.New("no data directory")
+	}
+	if o.Readers < 0 || o.ReadFor < 0 {
+		return nil, errors.New("negative options")
+	}
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{log: o.Log, dir: dir, readFor: o.ReadFor, full: make(chan struct{}, 1)}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.readFor == 0 {
+		s.readFor = 10 * time.Second
+	}
+	readers := o.Readers
+	if readers == 0 {
+		readers = 8
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(s.explain(fmt.Errorf("open the database in %s: %w", dir, err)), s.Close())
+		}
+	}()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	if s.lock, err = lock(dir); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, "barge.db")
+	c, err := connect(ctx, dsn(path, "rwc", writing(5000)))
+	if err != nil {
+		return nil, err
+	}
+	s.writer = &writer{conn: c}
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, c, files); err != nil {
+		return nil, err
+	}
+	if s.writer, err = newWriter(ctx, c); err != nil {
+		s.writer = &writer{conn: c}
+		return nil, err
+	}
+	// The name of the file has to survive a power loss as its content does.
+	if err := syncDir(dir); err != nil {
+		return nil, err
+	}
+	if s.checkpoint, err = connect(ctx, dsn(path, "rw", writing(checkpointWaitMillis))); err != nil {
+		return nil, err
+	}
+	if s.reads, err = pool(dsn(path, "ro", reading()), readers); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// Close implements [store.Store]. Run has returned and no other call is under
+// way.
+func (s *Store) Close() error {
+	var errs []error
+	if s.reads != nil {
+		errs = append(errs, s.reads.Close())
+	}
+	if s.checkpoint != nil {
+		errs = append(errs, s.checkpoint.Close())
+	}
+	if s.writer != nil {
+		errs = append(errs, s.writer.close())
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+	}
+	s.reads, s.checkpoint, s.writer, s.lock = nil, nil, nil, nil
+	return errors.Join(errs...)
+}
