@@ -1,0 +1,292 @@
+package batchsvc
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/bargehq/barge/internal/awsapi/batchapi"
+	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core"
+	"github.com/bargehq/barge/internal/store"
+)
+
+// maxDefinition is AWS's limit of a registered definition.
+const maxDefinition = 24 << 10
+
+// definition is a revision with its request decoded. It never changes.
+type definition struct {
+	id       int64
+	name     string
+	revision int32
+	active   bool
+	req      *batchapi.RegisterJobDefinitionRequest
+}
+
+func (d *definition) ref() string { return d.name + ":" + itoa(int64(d.revision)) }
+
+// definitions caches revisions: by row key for ever, by name as long as no newer
+// one is registered. It is emptied when it gets large.
+type definitions struct {
+	mu     sync.RWMutex // guards the maps; handlers share them
+	byID   map[int64]*definition
+	latest map[string]*definition // the newest active revision
+}
+
+const maxCached = 10_000
+
+func (c *definitions) reset() {
+	c.byID, c.latest = make(map[int64]*definition), make(map[string]*definition)
+}
+
+func (c *definitions) add(d *definition, latest bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.byID) >= maxCached {
+		c.reset()
+	}
+	c.byID[d.id] = d
+	if old := c.latest[d.name]; latest && (old == nil || old.revision < d.revision) {
+		c.latest[d.name] = d
+	}
+}
+
+// RegisterJobDefinition stores a new revision.
+//
+// https://docs.aws.amazon.com/batch/latest/APIReference/API_RegisterJobDefinition.html
+func (s *Service) RegisterJobDefinition(ctx context.Context, in *batchapi.RegisterJobDefinitionRequest) (*batchapi.RegisterJobDefinitionResponse, error) {
+	if err := checkDefinition(in); err != nil {
+		return nil, err
+	}
+	spec := in.AppendJSON(nil)
+	if len(spec) > maxDefinition {
+		return nil, invalid("JobDefinition size must be less than %d KiB, got %d KiB", maxDefinition>>10, (len(spec)+1023)>>10)
+	}
+	reply, err := s.o.Do(ctx, core.RegisterDefinition{Name: in.JobDefinitionName, Spec: spec})
+	if err != nil {
+		return nil, err
+	}
+	d := &definition{id: reply.ID, name: in.JobDefinitionName, revision: reply.Revision, active: true, req: in}
+	s.definitions.add(d, true)
+	return &batchapi.RegisterJobDefinitionResponse{
+		JobDefinitionName: d.name, JobDefinitionArn: s.o.Scope.ARN(batch.ARNJobDefinition, d.ref()), Revision: ptr(d.revision),
+	}, nil
+}
+
+// DescribeJobDefinitions lists revisions, newest first within a name.
+func (s *Service) DescribeJobDefinitions(ctx context.Context, in *batchapi.DescribeJobDefinitionsRequest) (*batchapi.DescribeJobDefinitionsResponse, error) {
+	limit, err := limitOf(in.MaxResults, maxNames)
+	if err != nil {
+		return nil, err
+	}
+	if len(in.JobDefinitions) > maxNames {
+		return nil, invalid("At most %d job definitions can be described at once, got %d.", maxNames, len(in.JobDefinitions))
+	}
+	out := &batchapi.DescribeJobDefinitionsResponse{JobDefinitions: []batchapi.JobDefinition{}}
+	add := func(row core.DefinitionRow) error {
+		d, err := decodeDefinition(row)
+		if err != nil {
+			return err
+		}
+		out.JobDefinitions = append(out.JobDefinitions, s.definitionDetail(d))
+		return nil
+	}
+	if len(in.JobDefinitions) > 0 {
+		for _, ref := range in.JobDefinitions {
+			name, revision, err := definitionRef(ref)
+			if err != nil {
+				continue // what does not exist is left out
+			}
+			rows, err := s.o.Store.Definitions(ctx, store.DefinitionFilter{Name: name, Revision: revision, Limit: limit})
+			if err != nil {
+				return nil, err
+			}
+			for _, row := range rows {
+				if err := add(row); err != nil {
+					return nil, err
+				}
+			}
+		}
+		return out, nil
+	}
+	f := store.DefinitionFilter{Limit: limit + 1}
+	if in.JobDefinitionName != "" {
+		if f.Name, f.Revision, err = definitionRef(in.JobDefinitionName); err != nil {
+			return out, nil
+		}
+	}
+	switch strings.ToUpper(in.Status) {
+	case "":
+	case "ACTIVE", "INACTIVE":
+		f.Active = ptr(strings.EqualFold(in.Status, "ACTIVE"))
+	default:
+		return nil, invalid("status must be ACTIVE or INACTIVE, got %s", in.Status)
+	}
+	token, err := readToken(in.NextToken)
+	if err != nil {
+		return nil, err
+	}
+	if name, revision, ok := strings.Cut(token, ":"); ok {
+		n, err := strconv.ParseInt(revision, 10, 32)
+		if err != nil {
+			return nil, invalid("nextToken is not valid.")
+		}
+		f.AfterName, f.BeforeRevision = name, int32(n)
+	}
+	rows, err := s.o.Store.Definitions(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) > limit {
+		rows = rows[:limit]
+		last := rows[limit-1]
+		out.NextToken = writeToken(fmt.Sprintf("%s:%d", last.Name, last.Revision))
+	}
+	for _, row := range rows {
+		if err := add(row); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func decodeDefinition(row core.DefinitionRow) (*definition, error) {
+	d := &definition{id: row.ID, name: row.Name, revision: row.Revision, active: row.Active, req: new(batchapi.RegisterJobDefinitionRequest)}
+	if err := d.req.UnmarshalJSON(row.Spec); err != nil {
+		return nil, fmt.Errorf("decode job definition %s: %w", d.ref(), err)
+	}
+	return d, nil
+}
+
+func (s *Service) definitionDetail(d *definition) batchapi.JobDefinition {
+	status := "ACTIVE"
+	if !d.active {
+		status = "INACTIVE"
+	}
+	r := d.req
+	return batchapi.JobDefinition{
+		JobDefinitionName: d.name, JobDefinitionArn: s.o.Scope.ARN(batch.ARNJobDefinition, d.ref()), Revision: ptr(d.revision),
+		Status: status, Type: r.Type, SchedulingPriority: r.SchedulingPriority, Parameters: orMap(r.Parameters),
+		RetryStrategy: describedRetry(r.RetryStrategy), ContainerProperties: describedProperties(r.ContainerProperties),
+		Timeout: r.Timeout, Tags: orMap(r.Tags), PropagateTags: r.PropagateTags, PlatformCapabilities: r.PlatformCapabilities,
+		ContainerOrchestrationType: batchapi.OrchestrationTypeEcs,
+	}
+}
+
+// describedRetry is a retry strategy as AWS answers it: the actions in lower case.
+func describedRetry(r *batchapi.RetryStrategy) *batchapi.RetryStrategy {
+	if r == nil {
+		return nil
+	}
+	d := batchapi.RetryStrategy{Attempts: r.Attempts, EvaluateOnExit: []batchapi.EvaluateOnExit{}}
+	for _, e := range r.EvaluateOnExit {
+		e.Action = strings.ToLower(e.Action)
+		d.EvaluateOnExit = append(d.EvaluateOnExit, e)
+	}
+	return &d
+}
+
+// describedProperties are container properties as AWS answers them: with empty
+// lists where nothing was given, without variables that have no value.
+func describedProperties(p *batchapi.ContainerProperties) *batchapi.ContainerProperties {
+	if p == nil {
+		return nil
+	}
+	d := *p
+	d.Command, d.Volumes, d.MountPoints, d.Ulimits = or(p.Command), or(p.Volumes), or(p.MountPoints), or(p.Ulimits)
+	d.ResourceRequirements, d.Secrets = or(p.ResourceRequirements), or(p.Secrets)
+	d.Environment = mergeEnvironment(p.Environment, nil)
+	return &d
+}
+
+var definitionPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
+
+// definitionRef reads `name`, `name:revision` or the ARN of either. Revision
+// zero means the newest active one.
+func definitionRef(ref string) (name string, revision int32, err error) {
+	bad := invalid("Provided name <%s> is not supported pattern[a-zA-Z_0-9-]{1,128}", ref)
+	s, ok := batch.NameOf(batch.ARNJobDefinition, ref)
+	if !ok {
+		return "", 0, bad
+	}
+	name, rev, has := strings.Cut(s, ":")
+	if !definitionPattern.MatchString(name) {
+		return "", 0, bad
+	}
+	if has {
+		n, err := strconv.ParseInt(rev, 10, 32)
+		if err != nil || n < 1 {
+			return "", 0, bad
+		}
+		revision = int32(n)
+	}
+	return name, revision, nil
+}
+
+// definitionFor returns the active definition that a submit names.
+func (s *Service) definitionFor(ctx context.Context, ref string) (*definition, error) {
+	name, revision, err := definitionRef(ref)
+	if err != nil {
+		return nil, err
+	}
+	s.definitions.mu.RLock()
+	d := s.definitions.latest[name]
+	s.definitions.mu.RUnlock()
+	if d != nil && (revision == 0 || revision == d.revision) {
+		return d, nil
+	}
+	rows, err := s.o.Store.Definitions(ctx, store.DefinitionFilter{Name: name, Revision: revision, Active: ptr(true), Limit: 1})
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) == 0 {
+		if strings.HasPrefix(ref, "arn:") {
+			return nil, batch.Errorf(batch.NotFound, "JobDefinition %s not found.", ref)
+		}
+		return nil, batch.Errorf(batch.NotFound, "JobDefinition name %s does not exist or is not in ACTIVE status", ref)
+	}
+	if d, err = decodeDefinition(rows[0]); err != nil {
+		return nil, err
+	}
+	s.definitions.add(d, revision == 0)
+	return d, nil
+}
+
+// definitionsByID returns the definitions of jobs, by row key.
+func (s *Service) definitionsByID(ctx context.Context, ids []int64) (map[int64]*definition, error) {
+	found := make(map[int64]*definition, len(ids))
+	var missing []int64
+	s.definitions.mu.RLock()
+	for _, id := range ids {
+		if d := s.definitions.byID[id]; d != nil {
+			found[id] = d
+		} else {
+			missing = append(missing, id)
+		}
+	}
+	s.definitions.mu.RUnlock()
+	if len(missing) == 0 {
+		return found, nil
+	}
+	rows, err := s.o.Store.DefinitionsByID(ctx, missing)
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range rows {
+		d, err := decodeDefinition(row)
+		if err != nil {
+			return nil, err
+		}
+		s.definitions.add(d, false)
+		found[row.ID] = d
+	}
+	for _, id := range missing {
+		if found[id] == nil {
+			return nil, fmt.Errorf("job definition %d is not stored", id)
+		}
+	}
+	return found, nil
+}

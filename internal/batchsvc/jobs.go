@@ -1,0 +1,247 @@
+package batchsvc
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/bargehq/barge/internal/awsapi/batchapi"
+	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core"
+	"github.com/bargehq/barge/internal/store"
+)
+
+// DescribeJobs describes up to 100 jobs. Those that do not exist are left out.
+//
+// https://docs.aws.amazon.com/batch/latest/APIReference/API_DescribeJobs.html
+func (s *Service) DescribeJobs(ctx context.Context, in *batchapi.DescribeJobsRequest) (*batchapi.DescribeJobsResponse, error) {
+	if len(in.Jobs) > maxNames {
+		return nil, invalid("Maximum number of jobs supported is  %d .", maxNames) // spaces as AWS has them
+	}
+	refs := make([]batch.JobRef, 0, len(in.Jobs))
+	for _, id := range in.Jobs {
+		if ref, ok := jobRef(id); ok && !slices.Contains(refs, ref) {
+			refs = append(refs, ref)
+		}
+	}
+	out := &batchapi.DescribeJobsResponse{Jobs: []batchapi.JobDetail{}}
+	if len(refs) == 0 {
+		return out, nil
+	}
+	jobs, err := s.o.Store.Jobs(ctx, refs)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.context(ctx, jobs)
+	if err != nil {
+		return nil, err
+	}
+	for i := range jobs {
+		d, err := c.detail(&jobs[i])
+		if err != nil {
+			return nil, err
+		}
+		out.Jobs = append(out.Jobs, *d)
+	}
+	return out, nil
+}
+
+// surroundings are the rows that jobs refer to.
+type surroundings struct {
+	s            *Service
+	queues       map[int64]string // names
+	hosts        map[int64]core.HostRow
+	environments map[int64]string // names
+	definitions  map[int64]*definition
+}
+
+// context reads what the jobs refer to.
+func (s *Service) context(ctx context.Context, jobs []store.Job) (*surroundings, error) {
+	c := &surroundings{
+		s: s, queues: make(map[int64]string), hosts: make(map[int64]core.HostRow), environments: make(map[int64]string),
+	}
+	var definitions, hosts []int64
+	for i := range jobs {
+		definitions = append(definitions, jobs[i].Definition)
+		if jobs[i].Host != 0 {
+			hosts = append(hosts, jobs[i].Host)
+		}
+		for _, a := range jobs[i].Attempts {
+			hosts = append(hosts, a.Host)
+		}
+	}
+	var err error
+	if c.definitions, err = s.definitionsByID(ctx, unique(definitions)); err != nil {
+		return nil, err
+	}
+	queues, err := s.o.Store.Queues(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, q := range queues {
+		c.queues[q.ID] = q.Name
+	}
+	if len(hosts) == 0 {
+		return c, nil
+	}
+	rows, err := s.o.Store.Hosts(ctx, unique(hosts))
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range rows {
+		c.hosts[h.ID] = h
+	}
+	environments, err := s.o.Store.Environments(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range environments {
+		c.environments[e.ID] = e.Name
+	}
+	return c, nil
+}
+
+func unique(ids []int64) []int64 {
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// specOf returns the effective specification of a job.
+func (c *surroundings) specOf(j *store.Job) (*spec, error) {
+	s := &spec{definition: c.definitions[j.Definition]}
+	if err := s.submit.UnmarshalJSON(j.Spec); err != nil {
+		return nil, fmt.Errorf("decode the request of job %s: %w", j.Ref, err)
+	}
+	return s, nil
+}
+
+func (c *surroundings) detail(j *store.Job) (*batchapi.JobDetail, error) {
+	spec, err := c.specOf(j)
+	if err != nil {
+		return nil, err
+	}
+	container, err := c.container(j, spec)
+	if err != nil {
+		return nil, err
+	}
+	r := spec.submit
+	d := &batchapi.JobDetail{
+		JobArn: c.s.o.Scope.ARN(batch.ARNJob, j.Ref.String()), JobName: j.Name, JobId: j.Ref.String(),
+		JobQueue: c.s.o.Scope.ARN(batch.ARNJobQueue, c.queues[j.Queue]), Status: j.State.String(),
+		Attempts: []batchapi.AttemptDetail{}, StatusReason: j.StatusReason, CreatedAt: ptr(int64(j.CreatedAt)),
+		RetryStrategy: describedRetry(spec.retryStrategy()), StartedAt: instant(j.StartedAt), StoppedAt: instant(j.StoppedAt),
+		DependsOn: []batchapi.JobDependency{}, JobDefinition: c.s.o.Scope.ARN(batch.ARNJobDefinition, spec.definition.ref()),
+		Parameters: spec.parameters(), Container: container, ArrayProperties: arrayDetail(j), Timeout: spec.timeout(),
+		Tags: orMap(r.Tags), PropagateTags: r.PropagateTags, PlatformCapabilities: or(spec.definition.req.PlatformCapabilities),
+		EksAttempts: []batchapi.EksAttemptDetail{},
+	}
+	if d.PropagateTags == nil {
+		d.PropagateTags = spec.definition.req.PropagateTags
+	}
+	if j.Ref.Child > 0 {
+		d.Tags = map[string]string{} // tags of an array job are not its children's
+	}
+	if j.Flags&core.Cancelled != 0 {
+		d.IsCancelled = ptr(true)
+	}
+	if j.Flags&core.Terminated != 0 {
+		d.IsTerminated = ptr(true)
+	}
+	for _, a := range j.Attempts {
+		d.Attempts = append(d.Attempts, c.attempt(j, spec, a))
+	}
+	return d, nil
+}
+
+func instant(i batch.Instant) *int64 {
+	if i == 0 {
+		return nil
+	}
+	return ptr(int64(i))
+}
+
+func (c *surroundings) container(j *store.Job, spec *spec) (*batchapi.ContainerDetail, error) {
+	command, err := spec.command()
+	if err != nil {
+		return nil, err
+	}
+	p := spec.properties()
+	vcpus, memory := spec.legacy()
+	d := &batchapi.ContainerDetail{
+		Image: p.Image, Vcpus: vcpus, Memory: memory, Command: command, JobRoleArn: p.JobRoleArn, ExecutionRoleArn: p.ExecutionRoleArn,
+		Volumes: or(p.Volumes), Environment: spec.environment(), MountPoints: or(p.MountPoints),
+		ReadonlyRootFilesystem: p.ReadonlyRootFilesystem, Ulimits: or(p.Ulimits), Privileged: p.Privileged, User: p.User,
+		NetworkInterfaces: []batchapi.NetworkInterface{}, ResourceRequirements: spec.requirements(), LinuxParameters: p.LinuxParameters,
+		LogConfiguration: describedLog(p.LogConfiguration), Secrets: or(p.Secrets), NetworkConfiguration: p.NetworkConfiguration,
+		FargatePlatformConfiguration: p.FargatePlatformConfiguration, EphemeralStorage: p.EphemeralStorage, RuntimePlatform: p.RuntimePlatform,
+	}
+	if spec.fargate() && d.FargatePlatformConfiguration == nil {
+		d.FargatePlatformConfiguration = &batchapi.FargatePlatformConfiguration{PlatformVersion: "LATEST"}
+	}
+	if j.Attempt > 0 && !j.IsArray() {
+		d.ExitCode, d.Reason = j.ExitCode, j.Reason
+		d.ContainerInstanceArn, d.TaskArn = c.task(j, spec, j.Host, j.Attempt)
+		if ran := j.State == batch.Running || j.State != batch.Starting && lastRan(j); ran {
+			_, d.LogStreamName = spec.log(attemptID(j, j.Attempt))
+		}
+	}
+	return d, nil
+}
+
+func describedLog(l *batchapi.LogConfiguration) *batchapi.LogConfiguration {
+	if l == nil {
+		return nil
+	}
+	return &batchapi.LogConfiguration{LogDriver: l.LogDriver, Options: orMap(l.Options), SecretOptions: or(l.SecretOptions)}
+}
+
+func attemptID(j *store.Job, number int32) batch.AttemptID {
+	return batch.AttemptID{Job: j.Ref, Number: int(number)}
+}
+
+// task returns the ECS names of an attempt. A Fargate task has no instance.
+func (c *surroundings) task(j *store.Job, spec *spec, host int64, number int32) (instanceARN, taskARN string) {
+	cluster := c.s.cluster(c.environments[c.hosts[host].Environment])
+	task := attemptID(j, number).TaskID()
+	if !spec.fargate() {
+		instanceARN = c.s.o.Scope.ECS("container-instance", cluster+"/"+containerInstance(c.hosts[host].Name))
+	}
+	return instanceARN, c.s.o.Scope.ECS("task", cluster+"/"+task)
+}
+
+func (c *surroundings) attempt(j *store.Job, spec *spec, a core.AttemptRow) batchapi.AttemptDetail {
+	d := batchapi.AttemptDetail{
+		Container: &batchapi.AttemptContainerDetail{
+			ExitCode: a.ExitCode, Reason: a.Reason, NetworkInterfaces: []batchapi.NetworkInterface{},
+		},
+		StartedAt: instant(a.StartedAt), StoppedAt: instant(a.StoppedAt), StatusReason: a.StatusReason,
+	}
+	d.Container.ContainerInstanceArn, d.Container.TaskArn = c.task(j, spec, a.Host, a.Number)
+	if a.StartedAt != 0 {
+		_, d.Container.LogStreamName = spec.log(attemptID(j, a.Number))
+	}
+	return d
+}
+
+// arrayDetail is what an array job and its children say of the array. The
+// summary is of this very moment.
+func arrayDetail(j *store.Job) *batchapi.ArrayPropertiesDetail {
+	if i, child := j.Ref.Index(); child {
+		return &batchapi.ArrayPropertiesDetail{StatusSummary: map[string]int32{}, Index: ptr(int32(i))}
+	}
+	if !j.IsArray() {
+		return nil
+	}
+	return &batchapi.ArrayPropertiesDetail{
+		StatusSummary: summary(j), Size: ptr(j.Size), StatusSummaryLastUpdatedAt: ptr(int64(batch.InstantOf(time.Now()))),
+	}
+}
+
+func summary(j *store.Job) map[string]int32 {
+	m := make(map[string]int32, batch.JobStates)
+	for state, n := range j.Counts {
+		m[batch.JobState(state).String()] = n
+	}
+	return m
+}

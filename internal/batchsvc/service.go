@@ -1,0 +1,150 @@
+// Package batchsvc is the AWS Batch API: it turns operations into commands for
+// the engine and rows of the store into answers.
+//
+// A [Service] implements batchapi.Service; what it does not implement answers
+// "not implemented" in AWS's form. Handlers run on their connection's goroutine.
+// Mutations go through Options.Do and return after the commit; reads go to the
+// store, so everybody reads their own writes.
+//
+// The effective specification of a job (its definition, with the submit's
+// overrides and parameters) is never stored: both parts are, and [spec] joins
+// them when a job is submitted, described or started. Definitions never change,
+// so they are cached.
+//
+// [Service.Attempt] is the other side: what a host runs for an attempt.
+//
+// Errors are *batch.Error with AWS's texts where they are known, anything else
+// is an internal fault. It decides nothing about when or where a job runs.
+package batchsvc
+
+import (
+	"context"
+	"encoding/base64"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/bargehq/barge/internal/awsapi/batchapi"
+	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core"
+	"github.com/bargehq/barge/internal/store"
+)
+
+// Options configure a Service. All members are required.
+type Options struct {
+	// Do steps a command and returns after its commit, as engine.Engine.Do.
+	Do    func(context.Context, core.Input) (core.Reply, error)
+	Store store.Store
+	Scope batch.Scope
+	// Owner is the installation's id, from which the UUIDs of environments
+	// are made.
+	Owner uuid.UUID
+	// Notes returns what a job's log says first about how the driver runs it.
+	Notes func(image string) []string
+}
+
+// Service is the AWS Batch API.
+type Service struct {
+	batchapi.Unimplemented
+	o           Options
+	definitions definitions
+}
+
+var _ batchapi.Service = (*Service)(nil)
+
+// New returns a Service.
+func New(o Options) *Service {
+	s := &Service{o: o}
+	s.definitions.reset()
+	return s
+}
+
+func invalid(format string, args ...any) error { return batch.Errorf(batch.Invalid, format, args...) }
+
+func notBuilt(member string) error {
+	return &batch.Error{
+		Code: batch.NotBuilt, Field: member,
+		Message: member + " is not supported by this version of Barge.",
+	}
+}
+
+func ptr[T any](v T) *T { return &v }
+
+func deref[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
+}
+
+// or gives a list its empty form where it is absent: AWS answers [] there.
+func or[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+func orMap(m map[string]string) map[string]string {
+	if m == nil {
+		return map[string]string{}
+	}
+	return m
+}
+
+// maxNames is how many names a describe operation takes.
+const maxNames = 100
+
+// page cuts a sorted list by maxResults and an opaque token that names the
+// last element given out.
+func page[T any](list []T, name func(T) string, maxResults *int32, token string) ([]T, string, error) {
+	after, err := readToken(token)
+	if err != nil {
+		return nil, "", err
+	}
+	limit, err := limitOf(maxResults, maxNames)
+	if err != nil {
+		return nil, "", err
+	}
+	if after != "" {
+		i, found := slices.BinarySearchFunc(list, after, func(v T, after string) int {
+			switch n := name(v); {
+			case n < after:
+				return -1
+			case n > after:
+				return 1
+			}
+			return 0
+		})
+		if found {
+			i++
+		}
+		list = list[i:]
+	}
+	if len(list) <= limit {
+		return list, "", nil
+	}
+	list = list[:limit]
+	return list, writeToken(name(list[limit-1])), nil
+}
+
+func limitOf(maxResults *int32, most int32) (int, error) {
+	if maxResults == nil {
+		return int(most), nil
+	}
+	if *maxResults < 1 || *maxResults > most {
+		return 0, &batch.Error{Code: batch.Invalid, Field: "maxResults", Message: "maxResults must be between 1 and " + itoa(int64(most)) + "."}
+	}
+	return int(*maxResults), nil
+}
+
+func writeToken(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
+
+func readToken(token string) (string, error) {
+	s, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil {
+		return "", &batch.Error{Code: batch.Invalid, Field: "nextToken", Message: "nextToken is not valid."}
+	}
+	return string(s), nil
+}

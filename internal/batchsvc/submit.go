@@ -1,0 +1,121 @@
+package batchsvc
+
+import (
+	"context"
+	"regexp"
+	"time"
+
+	"github.com/bargehq/barge/internal/awsapi/batchapi"
+	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core"
+)
+
+// AWS's limits of a submit.
+const (
+	maxSubmit    = 30 << 10
+	minArraySize = 2
+	maxArraySize = 10_000
+)
+
+var jobNamePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$`)
+
+// SubmitJob admits a job. It is durable when this returns.
+//
+// https://docs.aws.amazon.com/batch/latest/APIReference/API_SubmitJob.html
+func (s *Service) SubmitJob(ctx context.Context, in *batchapi.SubmitJobRequest) (*batchapi.SubmitJobResponse, error) {
+	if err := checkSubmit(in); err != nil {
+		return nil, err
+	}
+	queue, ok := batch.NameOf(batch.ARNJobQueue, in.JobQueue)
+	if !ok {
+		return nil, batch.Errorf(batch.NotFound, "JobQueue %s does not exist.", in.JobQueue)
+	}
+	d, err := s.definitionFor(ctx, in.JobDefinition)
+	if err != nil {
+		return nil, err
+	}
+	job := spec{definition: d, submit: *in}
+	needs, err := s.checkSpec(&job)
+	if err != nil {
+		return nil, err
+	}
+	attempts, rules := job.rules()
+	// What the row says already is not stored twice.
+	stored := *in
+	stored.JobName, stored.JobQueue, stored.JobDefinition = "", "", ""
+	cmd := core.Submit{
+		ID: batch.NewJobID(batch.InstantOf(time.Now())), Queue: queue, Definition: d.id, Needs: needs.resources(),
+		MaxAttempts: attempts, Rules: rules, New: core.NewJob{Name: in.JobName, Spec: stored.AppendJSON(nil)},
+	}
+	if size := len(cmd.New.Spec); size > maxSubmit {
+		return nil, invalid("Job size must be less than %d KiB, got %d KiB", maxSubmit>>10, (size+1023)>>10)
+	}
+	if t := job.timeout(); t != nil {
+		cmd.TimeoutSeconds = deref(t.AttemptDurationSeconds)
+	}
+	if in.ArrayProperties != nil {
+		cmd.Size = *in.ArrayProperties.Size
+	}
+	if _, err := s.o.Do(ctx, cmd); err != nil {
+		return nil, err
+	}
+	id := cmd.ID.String()
+	return &batchapi.SubmitJobResponse{JobArn: s.o.Scope.ARN(batch.ARNJob, id), JobName: in.JobName, JobId: id}, nil
+}
+
+// checkSubmit makes the checks that need no definition.
+func checkSubmit(in *batchapi.SubmitJobRequest) error {
+	switch {
+	case !jobNamePattern.MatchString(in.JobName):
+		return invalid("Job name should match valid pattern")
+	case len(in.DependsOn) > 0:
+		return notBuilt("dependsOn")
+	case in.NodeOverrides != nil:
+		return notBuilt("nodeOverrides")
+	case in.EcsPropertiesOverride != nil:
+		return notBuilt("ecsPropertiesOverride")
+	case in.EksPropertiesOverride != nil:
+		return notBuilt("eksPropertiesOverride")
+	case in.ConsumableResourcePropertiesOverride != nil:
+		return notBuilt("consumableResourcePropertiesOverride")
+	case in.ShareIdentifier != "" || in.SchedulingPriorityOverride != nil && *in.SchedulingPriorityOverride != 0:
+		// Clients that always send a priority send zero.
+		return invalid("Job with shareIdentifier or schedulingPriority can onlybe submitted to job queue with fair share scheduling policy.")
+	}
+	if a := in.ArrayProperties; a != nil {
+		if size := deref(a.Size); size < minArraySize || size > maxArraySize {
+			return &batch.Error{Code: batch.Invalid, Field: "arrayProperties.size", Message: "arrayProperties.size must be between " + itoa(minArraySize) + " and " + itoa(maxArraySize) + ", got " + itoa(int64(size)) + "."}
+		}
+	}
+	if err := checkRetry(in.RetryStrategy); err != nil {
+		return err
+	}
+	if err := checkTimeout(in.Timeout); err != nil {
+		return err
+	}
+	if o := in.ContainerOverrides; o != nil {
+		if o.InstanceType != "" {
+			return notBuilt("containerOverrides.instanceType")
+		}
+		return checkEnvironment(o.Environment)
+	}
+	return nil
+}
+
+// checkSpec checks what only the definition and the overrides together tell.
+func (s *Service) checkSpec(job *spec) (amounts, error) {
+	if job.fargate() && (job.overrides().Vcpus != nil || job.overrides().Memory != nil) {
+		return amounts{}, invalid("vcpus is not applicable for Fargate. Use resource requirements instead.")
+	}
+	needs, err := job.needs()
+	if err != nil {
+		return needs, err
+	}
+	if job.fargate() {
+		if err := checkFargate(needs); err != nil {
+			return needs, err
+		}
+	}
+	_, err = job.command()
+	return needs, err
+}
