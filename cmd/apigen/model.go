@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -37,9 +38,11 @@ type shape struct {
 	Enum      []string
 	Min, Max  *int64
 	Exception bool
+	Error     struct {
+		HTTPStatusCode int `json:"httpStatusCode"`
+	}
 
-	// Uses says where the shape occurs.
-	input, output bool
+	input, output bool // whether an operation's input or output contains it
 }
 
 type ref struct {
@@ -89,11 +92,21 @@ func parse(data []byte) (*model, error) {
 				return nil, fmt.Errorf("%s.%s: no shape %s", name, mb.Name, mb.Shape)
 			}
 		}
+		for _, r := range []*ref{s.Member, s.Key, s.Value} {
+			if r != nil && m.Shapes[r.Shape] == nil {
+				return nil, fmt.Errorf("%s: no shape %s", name, r.Shape)
+			}
+		}
 	}
 	for name, op := range m.Operations {
 		op.Name = name
 		if op.Input == nil || op.Output == nil {
 			return nil, fmt.Errorf("%s: an operation without input or output", name)
+		}
+		for _, r := range []*ref{op.Input, op.Output} {
+			if s := m.Shapes[r.Shape]; s == nil || m.recursive(s, nil) {
+				return nil, fmt.Errorf("%s: shape %s is missing or recursive", name, r.Shape)
+			}
 		}
 		m.reach(m.Shapes[op.Input.Shape], func(s *shape) *bool { return &s.input })
 		m.reach(m.Shapes[op.Output.Shape], func(s *shape) *bool { return &s.output })
@@ -112,17 +125,39 @@ func (m *model) reach(s *shape, mark func(*shape) *bool) {
 		return
 	}
 	*mark(s) = true
-	for _, mb := range s.Members {
-		m.reach(mb.of, mark)
-	}
-	for _, r := range []*ref{s.Member, s.Key, s.Value} {
-		if r != nil {
-			m.reach(m.Shapes[r.Shape], mark)
-		}
+	for _, part := range m.parts(s) {
+		m.reach(part, mark)
 	}
 }
 
+// recursive reports whether s contains itself or a shape above it.
+func (m *model) recursive(s *shape, above []*shape) bool {
+	if slices.Contains(above, s) {
+		return true
+	}
+	above = append(slices.Clip(above), s)
+	return slices.ContainsFunc(m.parts(s), func(part *shape) bool { return m.recursive(part, above) })
+}
+
+// parts returns the shapes directly in s.
+func (m *model) parts(s *shape) []*shape {
+	var list []*shape
+	for _, mb := range s.Members {
+		list = append(list, mb.of)
+	}
+	for _, r := range []*ref{s.Member, s.Key, s.Value} {
+		if r != nil {
+			list = append(list, m.Shapes[r.Shape])
+		}
+	}
+	return list
+}
+
+// translatable refuses what the templates do not know.
 func (m *model) translatable(s *shape) error {
+	if s.Min != nil && s.Max == nil {
+		return errors.New("a least length without a greatest")
+	}
 	switch s.Type {
 	case "structure", "string", "boolean", "integer", "long", "float", "double":
 		return nil

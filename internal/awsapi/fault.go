@@ -43,6 +43,9 @@ func Explain(ctx context.Context, log *slog.Logger, operation, requestID string,
 	if e, ok := errors.AsType[*batch.Error](err); ok {
 		fault := FaultFor(e.Code)
 		fault.Message = e.Message
+		if e.Code == batch.Internal {
+			log.ErrorContext(ctx, "request failed", "op", operation, "id", requestID, "err", err)
+		}
 		return fault
 	}
 	fault := FaultFor(batch.Internal)

@@ -163,7 +163,8 @@ func valid(c *Call) bool {
 func (h *handler) read(w http.ResponseWriter, r *http.Request, c *Call) error {
 	limit := h.opts.MaxBody
 	if r.ContentLength <= limit {
-		if n := int(max(r.ContentLength, 0)); cap(c.Body) < n {
+		// The buffer asks for room to spare even when nothing more comes.
+		if n := int(max(r.ContentLength, 0)) + bytes.MinRead; cap(c.Body) < n {
 			c.Body = make([]byte, 0, n)
 		}
 		body := bytes.NewBuffer(c.Body[:0])

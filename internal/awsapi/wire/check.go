@@ -47,12 +47,12 @@ func TextLength(s string, lo, hi int) *Problem {
 // Count checks that there are lo to hi of the given things.
 func Count(n, lo, hi int, things string) *Problem {
 	switch {
-	case n < lo:
-		return &Problem{Text: fmt.Sprintf("must have at least %d %s, not %d", lo, things, n)}
-	case n > hi:
+	case lo <= n && n <= hi:
+		return nil
+	case lo == 0:
 		return &Problem{Text: fmt.Sprintf("must have at most %d %s, not %d", hi, things, n)}
 	}
-	return nil
+	return &Problem{Text: fmt.Sprintf("must have %d to %d %s, not %d", lo, hi, things, n)}
 }
 
 // Entries checks the lengths of a map's keys, keyLo to keyHi, and values, lo to
@@ -66,8 +66,7 @@ func Entries(m map[string]string, keyLo, keyHi, lo, hi int) *Problem {
 			continue
 		}
 		if p := TextLength(key, keyLo, keyHi); p != nil {
-			p.Text = "has the key " + quoted(key) + ", which " + p.Text
-			first, worst = key, p
+			first, worst = key, &Problem{Text: "has the key " + quoted(key) + ", which " + p.Text}
 		} else if p := TextLength(value, lo, hi); p != nil {
 			first, worst = key, p.In(shorten(key))
 		}
