@@ -1,0 +1,88 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bargehq/barge/internal/batch"
+)
+
+// config is what the flags of `barge serve` say.
+type config struct {
+	Listen   string
+	Data     string
+	Driver   string // auto, docker or process
+	Docker   string // the engine's address, empty for the default one
+	Scope    batch.Scope
+	Insecure bool
+}
+
+func defaultConfig() config {
+	data := ".barge"
+	if home, err := os.UserHomeDir(); err == nil {
+		data = filepath.Join(home, ".barge")
+	}
+	return config{
+		Listen: "127.0.0.1:8642", Data: data, Driver: "auto",
+		Scope: batch.Scope{Partition: "aws", Region: "us-east-1", Account: "123456789012"},
+	}
+}
+
+// validate returns all that is wrong with the configuration.
+func (c config) validate() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		bad("--listen %q is not host:port", c.Listen)
+	} else if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) && !c.Insecure {
+		bad("--listen %s is not a loopback address, and there is no authentication: whoever reaches it can run commands on this machine; --insecure-no-auth accepts that", c.Listen)
+	}
+	switch c.Driver {
+	case "auto", "docker", "process":
+	default:
+		bad("--driver must be auto, docker or process, not %q", c.Driver)
+	}
+	if c.Data == "" {
+		bad("--data must name a directory")
+	}
+	if !regexp.MustCompile(`^\d{12}$`).MatchString(c.Scope.Account) {
+		bad("--account must have 12 digits, not %q", c.Scope.Account)
+	}
+	if !regexp.MustCompile(`^[a-z0-9-]+$`).MatchString(c.Scope.Region) {
+		bad("--region %q is no region name", c.Scope.Region)
+	}
+	return errors.Join(errs...)
+}
+
+func newServeCommand() *cobra.Command {
+	c := defaultConfig()
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the server",
+		Long: "Run the server. Jobs keep running when it stops, and are taken up again when it starts.\n" +
+			"Any AWS client reaches it with AWS_ENDPOINT_URL set; its first lines say how.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := c.validate(); err != nil {
+				return err
+			}
+			return run(cmd.Context(), c, cmd.OutOrStdout())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&c.Listen, "listen", c.Listen, "address to listen on")
+	f.StringVar(&c.Data, "data", c.Data, "directory of the database, the logs and what runs")
+	f.StringVar(&c.Driver, "driver", c.Driver, "what runs jobs: docker, process, or auto (docker where an engine answers)")
+	f.StringVar(&c.Docker, "docker-host", "", "address of the Docker Engine or Podman, such as unix:///run/podman/podman.sock")
+	f.StringVar(&c.Scope.Region, "region", c.Scope.Region, "region in the ARNs")
+	f.StringVar(&c.Scope.Account, "account", c.Scope.Account, "account in the ARNs")
+	f.BoolVar(&c.Insecure, "insecure-no-auth", false, "listen on an address that others can reach, without authentication")
+	return cmd
+}

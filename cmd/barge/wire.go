@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/bargehq/barge/internal/awsapi/batchapi"
+	"github.com/bargehq/barge/internal/awsapi/restjson"
+	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/batchsvc"
+	"github.com/bargehq/barge/internal/core"
+	"github.com/bargehq/barge/internal/driver"
+	"github.com/bargehq/barge/internal/driver/docker"
+	"github.com/bargehq/barge/internal/driver/process"
+	"github.com/bargehq/barge/internal/engine"
+	"github.com/bargehq/barge/internal/fleet"
+	"github.com/bargehq/barge/internal/host"
+	"github.com/bargehq/barge/internal/logs"
+	"github.com/bargehq/barge/internal/logsvc"
+	"github.com/bargehq/barge/internal/serve"
+	"github.com/bargehq/barge/internal/store/sqlite"
+	"github.com/bargehq/barge/internal/stssvc"
+)
+
+// parts are the server's components, joined.
+type parts struct {
+	store      *sqlite.Store
+	logs       *logs.Store
+	driver     driver.Driver
+	engine     *engine.Engine
+	supervisor *host.Supervisor
+	handler    *serve.Handler
+}
+
+// wire opens everything and joins it. Nothing runs yet.
+func wire(ctx context.Context, c config, log *slog.Logger) (_ *parts, err error) {
+	p := &parts{}
+	defer func() {
+		if err != nil {
+			p.close(log)
+		}
+	}()
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data directory: %w", err)
+	}
+	// The store first: its lock keeps a second server out of the directory.
+	if p.store, err = sqlite.Open(ctx, sqlite.Options{Dir: c.Data, Log: log}); err != nil {
+		return nil, err
+	}
+	owner, err := installation(c.Data)
+	if err != nil {
+		return nil, err
+	}
+	if p.logs, err = logs.Open(logs.Options{Dir: filepath.Join(c.Data, "logs"), Log: log}); err != nil {
+		return nil, fmt.Errorf("open the log store: %w", err)
+	}
+	if p.driver, err = openDriver(ctx, c, owner, log); err != nil {
+		return nil, err
+	}
+	local := fleet.Local{Owner: owner.String()}
+	p.engine, err = engine.Open(ctx, engine.Options{
+		Store: p.store, Log: log,
+		Sinks: engine.Sinks{
+			Start:  func(e core.Start) { p.supervisor.Start(e.Attempt) },
+			Attach: func(e core.Attach) { p.supervisor.Attach(e.Attempt) },
+			Stop:   func(e core.Stop) { p.supervisor.Stop(e.Attempt) },
+			Scale:  func(e core.Scale) { p.engine.Tell(local.Scale(e), nil) },
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	service := batchsvc.New(batchsvc.Options{
+		Do: p.engine.Do, Store: p.store, Scope: c.Scope, Owner: owner, Notes: notes(p.driver),
+	})
+	p.supervisor = host.New(host.Options{
+		Driver: p.driver, Logs: p.logs, Log: log, Live: service.Live,
+		Load: func(ctx context.Context, id batch.AttemptID) (host.Job, error) {
+			t, err := service.Attempt(ctx, id)
+			return host.Job(t), err
+		},
+		Running: func(id batch.AttemptID, at batch.Instant) {
+			p.engine.Tell(core.AttemptRunning{Attempt: id, At: at}, nil)
+		},
+		Ended: func(id batch.AttemptID, end host.End, durable func()) {
+			p.engine.Tell(core.AttemptEnded{
+				Attempt: id, StartedAt: end.StartedAt, StoppedAt: end.StoppedAt,
+				ExitCode: end.Code, Reason: end.Reason, StatusReason: end.StatusReason,
+			}, durable)
+		},
+	})
+	p.handler = serve.New(serve.Options{
+		Batch:   batchapi.Handler(service, restjson.Options{Log: log}),
+		Logs:    logsvc.New(logsvc.Options{Store: p.logs, Scope: c.Scope, Log: log, Alias: service.StreamAlias}).Handler(),
+		STS:     stssvc.New(stssvc.Options{Scope: c.Scope, Log: log}).Handler(),
+		AnyHost: c.Insecure, Version: version,
+	})
+	return p, nil
+}
+
+// close lets go of everything that wire opened.
+func (p *parts) close(log *slog.Logger) {
+	var errs []error
+	if p.driver != nil {
+		errs = append(errs, p.driver.Close())
+	}
+	if p.logs != nil {
+		errs = append(errs, p.logs.Close())
+	}
+	if p.store != nil {
+		errs = append(errs, p.store.Close())
+	}
+	if err := errors.Join(errs...); err != nil {
+		log.Error("closing", "err", err)
+	}
+}
+
+// installation returns the id of a data directory, made on its first use.
+func installation(dir string) (uuid.UUID, error) {
+	path := filepath.Join(dir, "installation")
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		id := uuid.New()
+		return id, os.WriteFile(path, []byte(id.String()+"\n"), 0o600)
+	}
+	if err != nil {
+		return uuid.UUID{}, err
+	}
+	id, err := uuid.Parse(strings.TrimSpace(string(text)))
+	if err != nil {
+		return uuid.UUID{}, fmt.Errorf("%s does not hold the installation's id: %w", path, err)
+	}
+	return id, nil
+}
+
+func openDriver(ctx context.Context, c config, owner uuid.UUID, log *slog.Logger) (driver.Driver, error) {
+	kind := c.Driver
+	if kind == "auto" {
+		kind = "process"
+		if docker.Available(ctx, c.Docker) == nil {
+			kind = "docker"
+		}
+	}
+	if kind == "docker" {
+		return docker.Open(ctx, docker.Options{Host: c.Docker, Owner: owner.String(), Log: log})
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find our own program: %w", err)
+	}
+	dir, err := filepath.Abs(filepath.Join(c.Data, "process"))
+	if err != nil {
+		return nil, err
+	}
+	return process.Open(ctx, process.Options{Dir: dir, RunnerCommand: []string{self, "runner", dir}, Log: log})
+}
+
+// notes says what a job's log tells of the way the driver runs it.
+func notes(d driver.Driver) func(image string) []string {
+	if d.Name() != "process" {
+		return func(string) []string { return nil }
+	}
+	return func(image string) []string {
+		return []string{"barge: run as a process on this machine; the image " + image + " is not used"}
+	}
+}
