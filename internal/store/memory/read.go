@@ -50,7 +50,7 @@ func (s *Store) job(ref batch.JobRef) (store.Job, bool) {
 func (s *Store) ListJobs(ctx context.Context, f store.JobFilter) ([]store.Job, error) {
 	return view(ctx, s, func() (out []store.Job) {
 		add := func(ref batch.JobRef) {
-			if j, ok := s.job(ref); ok && j.State == f.State && len(out) < f.Limit {
+			if j, ok := s.job(ref); ok && j.State == f.State {
 				j.Spec, j.Attempts = nil, nil
 				out = append(out, j)
 			}
@@ -63,6 +63,9 @@ func (s *Store) ListJobs(ctx context.Context, f store.JobFilter) ([]store.Job, e
 			return out
 		}
 		for _, seq := range slices.Backward(s.submitted[f.Queue]) {
+			if len(out) >= f.Limit {
+				break
+			}
 			if f.Before == 0 || seq < f.Before {
 				add(s.jobs[seq].Ref)
 			}

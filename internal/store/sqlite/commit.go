@@ -110,6 +110,9 @@ func (w *writer) round(r store.Round) error {
 }
 
 func (w *writer) write(r store.Round) error {
+	if r.Number < 1 {
+		return errors.New("rounds are numbered from 1")
+	}
 	top := highest(r.Changes)
 	n, err := w.advance.run(r.Number, top.Job, top.Definition, top.Environment, top.Queue, top.Host, top.Policy)
 	if err != nil {

@@ -134,6 +134,5 @@ func (s *Store) Close() error {
 	if s.lock != nil {
 		errs = append(errs, s.lock.Close())
 	}
-	s.reads, s.checkpoint, s.writer, s.lock = nil, nil, nil, nil
 	return errors.Join(errs...)
 }

@@ -1,0 +1,191 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+
+	"pgregory.net/rapid"
+
+	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core"
+	"github.com/bargehq/barge/internal/core/retry"
+	"github.com/bargehq/barge/internal/store"
+)
+
+// Same checks that fresh stores answer alike whatever inputs the core gets, and
+// that each loads the live state. The first one also serves restarts.
+func Same(t *rapid.T, stores ...store.Store) {
+	w := newWorld(t, stores...)
+	c := &chaos{world: w, t: t, vcpus: 3}
+	w.setUp(c.vcpus)
+	t.Repeat(map[string]func(*rapid.T){
+		"submit":   c.submit,
+		"resource": c.resource,
+		"end":      c.endJob,
+		"place":    func(t *rapid.T) { w.state.Place(w.now, rapid.IntRange(0, 4).Draw(t, "budget"), &w.out) },
+		"report":   c.report,
+		"tick": func(t *rapid.T) {
+			w.now += batch.Instant(rapid.Int64Range(0, 90_000).Draw(t, "ms"))
+			w.step(core.Tick{})
+		},
+		"commit": func(*rapid.T) {
+			w.commit()
+			w.check()
+		},
+		"restart": func(*rapid.T) {
+			w.commit()
+			w.state = w.load(w.stores[0])
+		},
+	})
+	w.commit()
+	w.check()
+	c.compare()
+}
+
+// chaos draws inputs.
+type chaos struct {
+	*world
+	t     *rapid.T
+	jobs  []core.Submit
+	vcpus int64 // of the only host
+}
+
+func (c *chaos) submit(t *rapid.T) {
+	n := byte(len(c.jobs) + 1)
+	size := int32(0)
+	if rapid.Bool().Draw(t, "array") {
+		size = rapid.Int32Range(2, 6).Draw(t, "size")
+	}
+	s := submission(n, size)
+	s.MaxAttempts = rapid.Int32Range(0, 3).Draw(t, "attempts")
+	s.TimeoutSeconds = rapid.SampledFrom([]int32{0, 60}).Draw(t, "timeout")
+	s.Needs.MilliVCPU = rapid.SampledFrom([]int64{250, 1000, 2000}).Draw(t, "vcpu")
+	if rapid.Bool().Draw(t, "rules") {
+		s.Rules = []retry.Rule{{OnExitCode: rapid.SampledFrom([]string{"1", "137"}).Draw(t, "code"), Exit: true}}
+	}
+	if err := c.step(s); err != nil {
+		t.Fatalf("submit: %v", err)
+	}
+	c.jobs = append(c.jobs, s)
+}
+
+func (c *chaos) resource(t *rapid.T) {
+	name := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "name")
+	switch rapid.IntRange(0, 3).Draw(t, "kind") { // a rejection is as good an answer as any
+	case 0:
+		c.step(core.RegisterDefinition{Name: name, Spec: []byte(name)})
+	case 1:
+		c.step(core.CreateEnvironment{Name: name, Enabled: true, MaxVCPU: 1000})
+	case 2:
+		c.step(core.CreateQueue{Name: name, Enabled: true, Environments: []string{"e"}})
+	case 3:
+		c.vcpus += rapid.Int64Range(0, 1).Draw(t, "vcpus") // never less than is in use
+		c.step(core.HostSeen{Environment: 1, Name: "i-1", Capacity: batch.Resources{MilliVCPU: 1000 * c.vcpus, MemoryMiB: 1 << 30}})
+	}
+}
+
+func (c *chaos) endJob(t *rapid.T) {
+	if len(c.jobs) == 0 {
+		return
+	}
+	s := rapid.SampledFrom(c.jobs).Draw(t, "job")
+	target := batch.JobRef{ID: s.ID, Child: rapid.Int32Range(0, s.Size+1).Draw(t, "child")}
+	reason := rapid.SampledFrom([]string{"", "because"}).Draw(t, "reason")
+	if rapid.Bool().Draw(t, "terminate") {
+		c.step(core.Terminate{Job: target, Reason: reason})
+	} else {
+		c.step(core.Cancel{Job: target, Reason: reason})
+	}
+}
+
+func (c *chaos) report(t *rapid.T) {
+	if len(c.live) == 0 {
+		return
+	}
+	a := rapid.SampledFrom(c.live).Draw(t, "attempt")
+	if rapid.Bool().Draw(t, "running") {
+		c.step(core.AttemptRunning{Attempt: a, At: c.now})
+		return
+	}
+	end := core.AttemptEnded{Attempt: a, StoppedAt: c.now, Reason: rapid.SampledFrom([]string{"", "OutOfMemory"}).Draw(t, "reason")}
+	if code := rapid.SampledFrom([]int32{-1, 0, 0, 1, 137}).Draw(t, "code"); code >= 0 {
+		end.ExitCode, end.StartedAt = &code, c.now
+	}
+	c.step(end)
+}
+
+// compare reads everything from every store. Beside agreeing with each other
+// they have to agree with themselves: each job is listed once, in its state.
+func (c *chaos) compare() {
+	var first []string
+	var want []any
+	for i, s := range c.stores {
+		names, got := c.readAll(s)
+		if i == 0 {
+			first, want = names, got
+			continue
+		}
+		for n := range want {
+			same(c.t, fmt.Sprintf("%s: store 0 and store %d", first[n], i), want[n], got[n])
+		}
+	}
+}
+
+func (c *chaos) readAll(s store.Store) (names []string, results []any) {
+	ctx := context.Background()
+	add := func(name string, v any, err error) {
+		if err != nil {
+			c.t.Fatalf("%s: %v", name, err)
+		}
+		names, results = append(names, name), append(results, v)
+	}
+	refs := []batch.JobRef{ref(255)}
+	for _, j := range c.jobs {
+		for child := range j.Size + 2 {
+			refs = append(refs, batch.JobRef{ID: j.ID, Child: child})
+		}
+	}
+	jobs, err := s.Jobs(ctx, refs)
+	add("jobs", jobs, err)
+	states := make(map[batch.JobRef]batch.JobState, len(jobs))
+	for _, j := range jobs {
+		states[j.Ref] = j.State
+	}
+	listed := make(map[batch.JobRef]batch.JobState)
+	filters := []store.JobFilter{{Queue: 1}, {Queue: 2}}
+	for _, j := range c.jobs {
+		filters = append(filters, store.JobFilter{Parent: j.ID})
+	}
+	for _, f := range filters {
+		for state := range batch.JobState(batch.JobStates) {
+			f.State, f.Limit, f.Before, f.After = state, 2, 0, 0
+			for {
+				page, err := s.ListJobs(ctx, f)
+				add(fmt.Sprintf("page %+v", f), page, err)
+				for _, j := range page {
+					if _, twice := listed[j.Ref]; twice {
+						c.t.Fatalf("job %s is listed twice", j.Ref)
+					}
+					listed[j.Ref], f.Before, f.After = j.State, j.Seq, j.Ref.Child
+				}
+				if len(page) < f.Limit {
+					break
+				}
+			}
+		}
+	}
+	same(c.t, "the states of jobs described and listed", states, listed)
+
+	ids := []int64{1, 2, 3, 4, 5, 6, 7, 8, 9}
+	environments, err := s.Environments(ctx)
+	add("environments", environments, err)
+	queues, err := s.Queues(ctx)
+	add("queues", queues, err)
+	definitions, err := s.Definitions(ctx, store.DefinitionFilter{Limit: 100})
+	add("definitions", definitions, err)
+	hosts, err := s.Hosts(ctx, ids)
+	add("hosts", hosts, err)
+	policies, err := s.Policies(ctx, ids)
+	add("policies", policies, err)
+	return names, results
+}
