@@ -50,8 +50,8 @@ func (s *Service) Handler() http.Handler {
 
 // Identity is the result of GetCallerIdentity.
 type Identity struct {
-	Arn     string //nolint:revive // named as in the XML
-	UserId  string //nolint:revive // named as in the XML
+	ARN     string `xml:"Arn"`
+	UserID  string `xml:"UserId"`
 	Account string
 }
 
@@ -60,8 +60,8 @@ type Identity struct {
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
 func (s *Service) GetCallerIdentity(context.Context, url.Values) (any, error) {
 	return &Identity{
-		Arn:     "arn:" + s.scope.Partition + ":iam::" + s.scope.Account + ":user/" + userName,
-		UserId:  userID,
+		ARN:     "arn:" + s.scope.Partition + ":iam::" + s.scope.Account + ":user/" + userName,
+		UserID:  userID,
 		Account: s.scope.Account,
 	}, nil
 }
