@@ -1,0 +1,203 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// hierarchies says where this system has the controllers for memory and CPU:
+// in version 1 one hierarchy each (or one for both), in version 2 the one.
+type hierarchies struct {
+	unified bool
+	homes   []string // our own cgroups, the one with memory first
+	mount   string   // version 2: the topmost cgroup that we see
+}
+
+// findHierarchies reads the mounts. A hybrid system mounts version 2 without
+// the controllers that version 1 has.
+func findHierarchies() (hierarchies, error) {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return hierarchies{}, err
+	}
+	own, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return hierarchies{}, err
+	}
+	return parseHierarchies(string(mounts), string(own))
+}
+
+func parseHierarchies(mounts, own string) (hierarchies, error) {
+	var memory, cpu, unified, top string
+	for line := range strings.Lines(mounts) {
+		before, after, ok := strings.Cut(line, " - ")
+		left, right := strings.Fields(before), strings.Fields(after)
+		if !ok || len(left) < 5 || len(right) < 3 {
+			continue
+		}
+		root, point := left[3], left[4]
+		options := strings.Split(right[2], ",")
+		switch right[0] {
+		case "cgroup":
+			if slices.Contains(options, "memory") {
+				memory = cgroupPath(point, root, ownPath(own, "memory"))
+			}
+			if slices.Contains(options, "cpu") {
+				cpu = cgroupPath(point, root, ownPath(own, "cpu"))
+			}
+		case "cgroup2":
+			top = point
+			unified = cgroupPath(point, root, ownPath(own, ""))
+		}
+	}
+	switch {
+	case memory != "" && cpu == memory:
+		return hierarchies{homes: []string{memory}}, nil
+	case memory != "" && cpu != "":
+		return hierarchies{homes: []string{memory, cpu}}, nil
+	case memory == "" && cpu == "" && unified != "":
+		return hierarchies{unified: true, homes: []string{unified}, mount: top}, nil
+	}
+	return hierarchies{}, errors.New("no cgroup hierarchy with memory and cpu")
+}
+
+// ownPath returns our place in a controller's hierarchy; version 2 has the empty name.
+func ownPath(own, controller string) string {
+	for line := range strings.Lines(own) {
+		_, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ":")
+		names, path, _ := strings.Cut(rest, ":")
+		if slices.Contains(strings.Split(names, ","), controller) {
+			return path
+		}
+	}
+	return "/"
+}
+
+// cgroupPath finds a cgroup below the point where root is mounted.
+func cgroupPath(point, root, path string) string {
+	if rest, ok := strings.CutPrefix(path, root); ok && root != "/" {
+		path = rest
+	} else if root != "/" {
+		path = "/" // a container that sees its own part only
+	}
+	return filepath.Join(point, path)
+}
+
+// prepare makes the cgroups that hold the lanes.
+func (h hierarchies) prepare(name string) (parents []string, err error) {
+	if h.unified {
+		parent, err := h.prepareUnified(name)
+		return []string{parent}, err
+	}
+	for _, home := range h.homes {
+		parent := filepath.Join(home, name)
+		if err := os.Mkdir(parent, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, err
+		}
+		parents = append(parents, parent)
+	}
+	return parents, nil
+}
+
+// prepareUnified finds a place where we may pass the controllers on. A cgroup
+// that does so must not hold processes itself, the topmost one excepted, so
+// root goes there; others need a delegated cgroup.
+func (h hierarchies) prepareUnified(name string) (parent string, err error) {
+	places := []string{h.homes[0], filepath.Dir(h.homes[0])}
+	if os.Geteuid() == 0 {
+		places = []string{h.mount, h.homes[0]}
+	}
+	for _, place := range places {
+		parent = filepath.Join(place, name)
+		e := enable(place)
+		if errors.Is(e, syscall.EBUSY) && place == h.homes[0] {
+			e = errors.Join(moveAway(place, name+"-runner"), enable(place))
+		}
+		if e == nil {
+			if e = os.Mkdir(parent, 0o755); e == nil || errors.Is(e, fs.ErrExist) {
+				e = enable(parent)
+			}
+		}
+		if e == nil {
+			return parent, nil
+		}
+		err = errors.Join(err, e)
+	}
+	return "", err
+}
+
+// enable passes the controllers on to the children of a cgroup.
+func enable(dir string) error {
+	if err := writeFile(dir, "cgroup.subtree_control", []byte("+memory +cpu")); err != nil {
+		return fmt.Errorf("enable controllers below %s: %w", dir, err)
+	}
+	return nil
+}
+
+// moveAway moves the runner into a cgroup of its own.
+func moveAway(dir, name string) error {
+	own := filepath.Join(dir, name)
+	if err := os.Mkdir(own, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return writeFile(own, "cgroup.procs", []byte(strconv.Itoa(os.Getpid())))
+}
+
+// eventsFile counts OOM kills.
+func (h hierarchies) eventsFile() string {
+	if h.unified {
+		return "memory.events"
+	}
+	return "memory.oom_control"
+}
+
+// limitMemory sets the hard limit, swap included; zero is none. The limit of
+// both together must never be below that of memory alone, hence the two orders.
+func (h hierarchies) limitMemory(dir string, mib int64, raise bool) error {
+	bytes := []byte(strconv.FormatInt(mib<<20, 10))
+	if mib == 0 {
+		bytes = []byte("-1")
+	}
+	if h.unified {
+		if mib == 0 {
+			bytes = []byte("max")
+		}
+		if err := writeFile(dir, "memory.swap.max", []byte("0")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return writeFile(dir, "memory.max", bytes)
+	}
+	files := []string{"memory.limit_in_bytes", "memory.memsw.limit_in_bytes"}
+	if raise {
+		slices.Reverse(files)
+	}
+	for _, file := range files {
+		// Systems without accounting of swap have only the first.
+		if err := writeFile(dir, file, bytes); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// shareCPU sets the weight as Docker and its successors do: 1,024 shares per
+// vCPU in version 1, and runc's linear mapping of those in version 2. Zero is
+// as one vCPU.
+func (h hierarchies) shareCPU(dir string, milliVCPU int64) error {
+	if milliVCPU == 0 {
+		milliVCPU = 1000
+	}
+	shares := max(2, min(milliVCPU*1024/1000, 262144))
+	if h.unified {
+		weight := 1 + (shares-2)*9999/262142
+		return writeFile(dir, "cpu.weight", []byte(strconv.FormatInt(weight, 10)))
+	}
+	return writeFile(dir, "cpu.shares", []byte(strconv.FormatInt(shares, 10)))
+}

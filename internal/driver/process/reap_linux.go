@@ -1,0 +1,55 @@
+package process
+
+import (
+	"syscall"
+	"unsafe"
+)
+
+// siginfo is the kernel's siginfo_t as waitid fills it.
+type siginfo struct {
+	signo, errno, code int32
+	_                  [unsafe.Sizeof(uintptr(0)) - 4]byte // aligns the union that follows
+	pid                int32
+	_                  [108]byte
+}
+
+const (
+	idAll  = 0          // P_ALL
+	noWait = 0x01000000 // WNOWAIT
+)
+
+// awaitDead blocks until a child has died and returns its pid without reaping
+// it. As long as nobody does, the pid and its process group mean nobody else.
+// ECHILD says that there are no children.
+func awaitDead() (pid int, err error) {
+	for {
+		var info siginfo
+		_, _, errno := syscall.Syscall6(syscall.SYS_WAITID, idAll, 0, uintptr(unsafe.Pointer(&info)), syscall.WEXITED|noWait, 0, 0)
+		switch errno {
+		case 0:
+			return int(info.pid), nil
+		case syscall.EINTR:
+		default:
+			return 0, errno
+		}
+	}
+}
+
+// bury reaps a dead child.
+func bury(pid int) (syscall.WaitStatus, error) {
+	var status syscall.WaitStatus
+	for {
+		_, err := syscall.Wait4(pid, &status, 0, nil)
+		if err != syscall.EINTR { //nolint:errorlint // syscall returns a bare Errno
+			return status, err
+		}
+	}
+}
+
+// exitCode is the code by Docker's counting: 128 + n after signal n.
+func exitCode(status syscall.WaitStatus) int32 {
+	if status.Signaled() {
+		return 128 + int32(status.Signal())
+	}
+	return int32(status.ExitStatus())
+}
