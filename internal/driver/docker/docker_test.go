@@ -111,17 +111,19 @@ func output(t *testing.T, d *Driver, id batch.AttemptID) []string {
 	return lines
 }
 
-// wantRefused checks a start's final error by its beginning.
-func wantRefused(t *testing.T, d *Driver, spec driver.Spec, reason string) {
+// wantRefused checks a start's final error by its beginning, and returns it.
+func wantRefused(t *testing.T, d *Driver, spec driver.Spec, reason string) string {
 	t.Helper()
 	err := d.Start(t.Context(), spec)
 	var refused *driver.StartError
 	if !errors.As(err, &refused) || !strings.HasPrefix(refused.Reason, reason) {
 		t.Errorf("start returned %v, want a StartError that begins with %q", err, reason)
+		return ""
 	}
 	if _, err := d.inspect(t.Context(), spec.Attempt); !errors.Is(err, driver.ErrUnknown) {
 		t.Errorf("inspect after a refused start: %v, want %v", err, driver.ErrUnknown)
 	}
+	return refused.Reason
 }
 
 func TestConformance(t *testing.T) {

@@ -1,0 +1,107 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"runtime"
+	"sync/atomic"
+	"testing"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+
+	"github.com/bargehq/barge/internal/driver"
+)
+
+// BenchmarkContainers compares whole lives of containers through the driver
+// with the barest calls of the API that lead to the same.
+func BenchmarkContainers(b *testing.B) {
+	if err := Available(b.Context(), ""); err != nil {
+		b.Skipf("needs an engine: %v", err)
+	}
+	if out, err := exec.Command("testdata/mkimage.sh", testImage).CombinedOutput(); err != nil {
+		b.Fatalf("build the test image: %v\n%s", err, out)
+	}
+	for _, network := range []string{"host", "bridge"} {
+		for _, workers := range []int{1, 4, 8, 16} {
+			d, err := Open(b.Context(), Options{Owner: "bench", Network: network, Starts: workers})
+			if err != nil {
+				b.Fatal(err)
+			}
+			run := func(name string, life func(context.Context, *Driver) error) {
+				b.Run(fmt.Sprintf("%s/network=%s/workers=%d", name, network, workers), func(b *testing.B) {
+					b.SetParallelism(max(1, workers/runtime.GOMAXPROCS(0)))
+					var failed atomic.Value
+					b.RunParallel(func(pb *testing.PB) {
+						for pb.Next() {
+							if err := life(b.Context(), d); err != nil {
+								failed.Store(err)
+							}
+						}
+					})
+					if err := failed.Load(); err != nil {
+						b.Fatal(err)
+					}
+					b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "containers/s")
+				})
+			}
+			run("driver", driverLife)
+			run("driver+output", driverLifeWithOutput)
+			run("api", apiLife)
+			if err := d.Close(); err != nil {
+				b.Error(err)
+			}
+		}
+	}
+}
+
+func driverLife(ctx context.Context, d *Driver) error {
+	spec := driver.Spec{Attempt: newAttempt(), Image: testImage, Command: []string{"true"}}
+	if err := d.Start(ctx, spec); err != nil {
+		return err
+	}
+	if _, err := d.Wait(ctx, spec.Attempt); err != nil {
+		return err
+	}
+	return d.Remove(ctx, spec.Attempt)
+}
+
+func driverLifeWithOutput(ctx context.Context, d *Driver) error {
+	spec := driver.Spec{Attempt: newAttempt(), Image: testImage, Command: []string{"echo", "text"}}
+	if err := d.Start(ctx, spec); err != nil {
+		return err
+	}
+	outcome := make(chan error, 1)
+	go func() {
+		outcome <- d.Output(ctx, spec.Attempt, 0, func(driver.Line) error { return nil })
+	}()
+	if _, err := d.Wait(ctx, spec.Attempt); err != nil {
+		return err
+	}
+	if err := <-outcome; err != nil {
+		return err
+	}
+	return d.Remove(ctx, spec.Attempt)
+}
+
+func apiLife(ctx context.Context, d *Driver) error {
+	c, err := d.api.ContainerCreate(ctx, client.ContainerCreateOptions{
+		Config:     &container.Config{Image: testImage, Cmd: []string{"true"}},
+		HostConfig: &container.HostConfig{NetworkMode: container.NetworkMode(d.opt.Network)},
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := d.api.ContainerStart(ctx, c.ID, client.ContainerStartOptions{}); err != nil {
+		return err
+	}
+	waiting := d.api.ContainerWait(ctx, c.ID, client.ContainerWaitOptions{})
+	select {
+	case <-waiting.Result:
+	case err := <-waiting.Error:
+		return err
+	}
+	_, err = d.api.ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true})
+	return err
+}
