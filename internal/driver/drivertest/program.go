@@ -17,6 +17,7 @@ import (
 // trap only after a foreground child, hence the trap and the `wait`.
 func command(steps []string) []string {
 	var script strings.Builder
+	script.WriteString("exec 2>/dev/null\n") // where some shells tell of a child's death by SIGTERM
 	if slices.Contains(steps, "ignore-term") {
 		script.WriteString("trap '' TERM\n")
 	} else {

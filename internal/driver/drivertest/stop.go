@@ -61,7 +61,7 @@ func (s *suite) stopEnded(t *testing.T) {
 
 // stopTrapped: what a program does about SIGTERM counts, also what it prints.
 func (s *suite) stopTrapped(t *testing.T) {
-	id := s.startShell(t, `trap 'echo bye; exit 7' TERM; echo up; while :; do sleep 1 & wait $!; done`)
+	id := s.startShell(t, `exec 2>/dev/null; trap 'echo bye; exit 7' TERM; echo up; while :; do sleep 1 & wait $!; done`)
 	s.awaitLine(t, id, "up")
 	s.stopNow(t, id, 30*time.Second)
 	s.wantCode(t, id, 7)
