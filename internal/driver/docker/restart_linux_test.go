@@ -60,6 +60,9 @@ func (e *ownEngine) spawn(t *testing.T, name string, args ...string) *exec.Cmd {
 	defer log.Close()
 	cmd := exec.Command(name, args...)
 	cmd.Stdout, cmd.Stderr = log, log
+	// A dockerd arranges the bridges of its network to its liking, so it gets
+	// one that is not the machine's.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
