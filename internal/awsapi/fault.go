@@ -50,7 +50,7 @@ func Explain(ctx context.Context, log *slog.Logger, operation, requestID string,
 	}
 	fault := FaultFor(batch.Internal)
 	fault.Message = "Internal error. The server's log has it under the id " + requestID
-	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+	if errors.Is(err, context.Canceled) && errors.Is(ctx.Err(), context.Canceled) {
 		log.DebugContext(ctx, "client gone", "op", operation, "id", requestID)
 		return fault
 	}

@@ -1,9 +1,13 @@
 package batchapi_test
 
 import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/bargehq/barge/internal/awsapi/batchapi"
+	"github.com/bargehq/barge/internal/awsapi/restjson"
 )
 
 const submit = `{"jobName":"align-sample-17","jobQueue":"high","jobDefinition":"align:3","retryStrategy":{"attempts":3,` +
@@ -35,3 +39,33 @@ func BenchmarkAppendSubmitJob(b *testing.B) {
 		buf = in.AppendJSON(buf[:0])
 	}
 }
+
+// discard is a client that looks at the status only.
+type discard struct {
+	header http.Header
+	status int
+}
+
+func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) WriteHeader(status int)      { d.status = status }
+func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
+
+func BenchmarkHandler(b *testing.B) {
+	h := batchapi.Handler(&fake{}, restjson.Options{})
+	r := httptest.NewRequest(http.MethodPost, "/v1/submitjob", nil)
+	r.ContentLength = int64(len(submit))
+	w := &discard{header: make(http.Header)}
+	b.ReportAllocs()
+	for b.Loop() {
+		clear(w.header)
+		r.Body = readCloser{strings.NewReader(submit)}
+		h.ServeHTTP(w, r)
+		if w.status != http.StatusOK {
+			b.Fatalf("status %d", w.status)
+		}
+	}
+}
+
+type readCloser struct{ *strings.Reader }
+
+func (readCloser) Close() error { return nil }
