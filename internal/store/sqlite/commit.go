@@ -22,8 +22,7 @@ type writer struct {
 	host                                   *statement
 }
 
-func newWriter(ctx context.Context, c *conn) (*writer, error) {
-	w := &writer{conn: c}
+func (w *writer) prepare(ctx context.Context) error {
 	for _, p := range []struct {
 		to         **statement
 		parameters int
@@ -48,13 +47,13 @@ func newWriter(ctx context.Context, c *conn) (*writer, error) {
 		{&w.host, 7, replace("hosts", hostColumns, 1)},
 		{&w.policy, 2, replace("policies", policyColumns, 1)},
 	} {
-		s, err := c.prepare(ctx, p.text, p.parameters)
+		s, err := w.conn.prepare(ctx, p.text, p.parameters)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		*p.to = s
 	}
-	return w, nil
+	return nil
 }
 
 // replace returns the statement that writes a whole row, whose key is the first

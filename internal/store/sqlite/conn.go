@@ -108,7 +108,11 @@ func (c *conn) query(ctx context.Context, text string, row func(record) error, a
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	values := make(record, len(rows.Columns()))
-	for {
+	for n := 1; ; n++ {
+		// The driver watches the context only while the query begins.
+		if n%1024 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
 		switch err := rows.Next(values); {
 		case errors.Is(err, io.EOF):
 			return nil

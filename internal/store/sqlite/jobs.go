@@ -3,18 +3,45 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
 
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/core"
 	"github.com/bargehq/barge/internal/store"
 )
 
-// jsonOf passes many keys as one parameter.
-func jsonOf(ids []int64) string {
-	text, _ := json.Marshal(ids) // numbers always marshal
-	return string(text)
+// hot are the reads that clients poll with: parsing them would take longer than
+// running them. database/sql prepares them once for each connection.
+type hot struct{ byRef, attempts, ofQueue *sql.Stmt }
+
+func (h *hot) prepare(ctx context.Context, db *sql.DB) (err error) {
+	for _, p := range []struct {
+		to   **sql.Stmt
+		text string
+	}{
+		{&h.byRef, `SELECT ` + jobColumns + `, s.name, s.spec
+			FROM jobs j LEFT JOIN job_specs s ON s.seq = j.seq WHERE j.id = ? AND j.child = ?`},
+		{&h.attempts, `SELECT ` + attemptColumns + ` FROM attempts WHERE job = ? ORDER BY number`},
+		{&h.ofQueue, `SELECT ` + jobColumns + `, s.name FROM jobs j INDEXED BY jobs_by_queue JOIN job_specs s ON s.seq = j.seq
+			WHERE j.child = 0 AND j.queue = ? AND j.state = ? AND j.seq < ? ORDER BY j.seq DESC LIMIT ?`},
+	} {
+		if *p.to, err = db.PrepareContext(ctx, p.text); err != nil {
+			return fmt.Errorf("prepare %q: %w", p.text, err)
+		}
+	}
+	return nil
+}
+
+func (h *hot) close() error {
+	var errs []error
+	for _, s := range []*sql.Stmt{h.byRef, h.attempts, h.ofQueue} {
+		if s != nil {
+			errs = append(errs, s.Close())
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func decodeNamedJob(r record) (store.Job, error) {
@@ -33,94 +60,71 @@ func (s *Store) Jobs(ctx context.Context, refs []batch.JobRef) ([]store.Job, err
 	if len(refs) == 0 {
 		return nil, nil
 	}
-	var found map[batch.JobRef]*store.Job
-	err := s.view(ctx, "jobs", func(ctx context.Context, tx *sql.Tx) (err error) {
-		found, err = jobsByRef(ctx, tx, refs)
-		if err != nil {
-			return err
-		}
-		return addAttempts(ctx, tx, found)
-	})
-	if err != nil {
-		return nil, err
-	}
+	l := lookup{hot: &s.hot, found: make(map[batch.JobRef]*store.Job, len(refs))}
 	out := make([]store.Job, 0, len(refs))
-	for _, ref := range refs {
-		if j := found[ref]; j != nil {
-			out = append(out, *j)
-			continue
+	err := s.view(ctx, "jobs", func(ctx context.Context, tx *sql.Tx) error {
+		l.tx = tx
+		for _, ref := range refs {
+			j, err := l.job(ctx, ref)
+			if err != nil {
+				return err
+			}
+			if j != nil {
+				out = append(out, *j)
+			}
 		}
-		index, child := ref.Index()
-		if p := found[ref.Parent()]; child && p != nil && index < int(p.Size) {
-			out = append(out, store.Child(*p, index))
-		}
-	}
-	return out, nil
+		return nil
+	})
+	return out, err
 }
 
-// jobsByRef finds the rows of refs and, for children, of their parents.
-func jobsByRef(ctx context.Context, tx *sql.Tx, refs []batch.JobRef) (map[batch.JobRef]*store.Job, error) {
-	byRef, err := tx.PrepareContext(ctx, `SELECT `+jobColumns+`, s.name, s.spec
-		FROM jobs j LEFT JOIN job_specs s ON s.seq = j.seq WHERE j.id = ? AND j.child = ?`)
+// lookup finds jobs in a snapshot, each one once.
+type lookup struct {
+	hot   *hot
+	tx    *sql.Tx
+	found map[batch.JobRef]*store.Job // nil where there is none
+}
+
+func (l *lookup) job(ctx context.Context, ref batch.JobRef) (*store.Job, error) {
+	if j, ok := l.found[ref]; ok {
+		return j, nil
+	}
+	j, err := l.row(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
-	defer byRef.Close()
-	found := make(map[batch.JobRef]*store.Job, len(refs))
-	look := func(ref batch.JobRef) (*store.Job, error) {
-		if j, ok := found[ref]; ok {
-			return j, nil
-		}
-		rows, err := byRef.QueryContext(ctx, ref.ID[:], ref.Child)
-		jobs, err := all(rows, err, decodeWholeJob)
-		if err != nil {
+	if index, child := ref.Index(); child {
+		parent, err := l.job(ctx, ref.Parent())
+		switch {
+		case err != nil:
 			return nil, err
-		}
-		if len(jobs) == 0 {
-			return nil, nil
-		}
-		found[ref] = &jobs[0]
-		return &jobs[0], nil
-	}
-	for _, ref := range refs {
-		j, err := look(ref)
-		if err != nil {
-			return nil, err
-		}
-		if ref.Child == 0 {
-			continue
-		}
-		parent, err := look(ref.Parent())
-		if err != nil {
-			return nil, err
-		}
-		if j != nil && parent != nil {
+		case parent == nil:
+			j = nil
+		case j != nil:
 			j.NewJob = parent.NewJob
+		case index < int(parent.Size):
+			c := store.Child(*parent, index)
+			j = &c
 		}
 	}
-	return found, nil
+	l.found[ref] = j
+	return j, nil
 }
 
-func addAttempts(ctx context.Context, tx *sql.Tx, jobs map[batch.JobRef]*store.Job) error {
-	bySeq := make(map[int64]*store.Job, len(jobs))
-	seqs := make([]int64, 0, len(jobs))
-	for _, j := range jobs {
-		if j.Attempt > 0 {
-			bySeq[j.Seq] = j
-			seqs = append(seqs, j.Seq)
+func (l *lookup) row(ctx context.Context, ref batch.JobRef) (*store.Job, error) {
+	rows, err := l.tx.StmtContext(ctx, l.hot.byRef).QueryContext(ctx, ref.ID[:], ref.Child)
+	jobs, err := all(rows, err, decodeWholeJob)
+	if err != nil || len(jobs) == 0 {
+		return nil, err
+	}
+	j := &jobs[0]
+	if j.Attempt > 0 {
+		rows, err := l.tx.StmtContext(ctx, l.hot.attempts).QueryContext(ctx, j.Seq)
+		if j.Attempts, err = all(rows, err, decodeAttempt); err != nil {
+			return nil, err
 		}
 	}
-	if len(seqs) == 0 {
-		return nil
-	}
-	rows, err := tx.QueryContext(ctx, `SELECT `+attemptColumns+` FROM attempts
-		WHERE job IN (SELECT value FROM json_each(?)) ORDER BY job, number`, jsonOf(seqs))
-	attempts, err := all(rows, err, decodeAttempt)
-	for _, a := range attempts {
-		j := bySeq[a.Job]
-		j.Attempts = append(j.Attempts, a)
-	}
-	return err
+	return j, nil
 }
 
 // ListJobs implements [store.Store].
@@ -132,28 +136,26 @@ func (s *Store) ListJobs(ctx context.Context, f store.JobFilter) (out []store.Jo
 		if f.Parent != (batch.JobID{}) {
 			out, err = listChildren(ctx, tx, f)
 		} else {
-			out, err = listQueue(ctx, tx, f)
+			out, err = listQueue(ctx, tx.StmtContext(ctx, s.hot.ofQueue), f)
 		}
 		return err
 	})
 	return out, err
 }
 
-func listQueue(ctx context.Context, tx *sql.Tx, f store.JobFilter) ([]store.Job, error) {
+func listQueue(ctx context.Context, ofQueue *sql.Stmt, f store.JobFilter) ([]store.Job, error) {
 	before := f.Before
 	if before == 0 {
-		before = 1<<63 - 1
+		before = math.MaxInt64
 	}
-	rows, err := tx.QueryContext(ctx, `SELECT `+jobAndName+` FROM jobs j INDEXED BY jobs_by_queue JOIN job_specs s ON s.seq = j.seq
-		WHERE j.child = 0 AND j.queue = ? AND j.state = ? AND j.seq < ? ORDER BY j.seq DESC LIMIT ?`,
-		f.Queue, int64(f.State), before, f.Limit)
+	rows, err := ofQueue.QueryContext(ctx, f.Queue, int64(f.State), before, f.Limit)
 	return all(rows, err, decodeNamedJob)
 }
 
 // listChildren merges the children that have rows with those that have none,
 // which share the state Rest and lie at or above Next.
 func listChildren(ctx context.Context, tx *sql.Tx, f store.JobFilter) ([]store.Job, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT `+jobAndName+` FROM jobs j JOIN job_specs s ON s.seq = j.seq
+	rows, err := tx.QueryContext(ctx, `SELECT `+jobColumns+`, s.name FROM jobs j JOIN job_specs s ON s.seq = j.seq
 		WHERE j.id = ? AND j.child = 0`, f.Parent[:])
 	parents, err := all(rows, err, decodeNamedJob)
 	if err != nil || len(parents) == 0 {

@@ -64,11 +64,15 @@ func load(ctx context.Context, c *conn, l *core.Loader) (round int64, err error)
 // loadJobs feeds the active jobs, queue by queue and state by state along the
 // listing index, so that ended ones are not even looked at; then the children.
 func loadJobs(ctx context.Context, c *conn, l *core.Loader, queues []int64) error {
-	active := []batch.JobState{batch.Submitted, batch.Pending, batch.Runnable, batch.Starting, batch.Running}
 	for _, q := range queues {
-		for _, state := range active {
+		for _, state := range []batch.JobState{batch.Submitted, batch.Pending} {
 			if err := feed(ctx, c, `SELECT `+jobColumns+` FROM jobs j INDEXED BY jobs_by_queue
 				WHERE child = 0 AND queue = ? AND state = ? ORDER BY seq`, decodeJob, l.Job, q, int64(state)); err != nil {
+				return err
+			}
+		}
+		for _, state := range []batch.JobState{batch.Runnable, batch.Starting, batch.Running} {
+			if err := loadSingle(ctx, c, l, q, state); err != nil {
 				return err
 			}
 		}
@@ -88,6 +92,24 @@ func loadJobs(ctx context.Context, c *conn, l *core.Loader, queues []int64) erro
 		}
 	}
 	return nil
+}
+
+// loadSingle feeds jobs in a state that array jobs are never in. These are the
+// millions, and the driver takes a lock twice for each column, so only what the
+// core keeps of them is read.
+func loadSingle(ctx context.Context, c *conn, l *core.Loader, queue int64, state batch.JobState) error {
+	return c.query(ctx, `SELECT seq, id, definition, flags, vcpu, memory, gpus, max_attempts, policy, timeout, created_at,
+		attempt, host, started_at, status_reason FROM jobs INDEXED BY jobs_by_queue
+		WHERE child = 0 AND queue = ? AND state = ? ORDER BY seq`, func(r record) error {
+		j := core.JobRow{
+			Seq: r.int(0), Queue: queue, Definition: r.int(2), State: state, Flags: core.Flags(r.int(3)),
+			Needs:       batch.Resources{MilliVCPU: r.int(4), MemoryMiB: r.int(5), GPUs: r.int(6)},
+			MaxAttempts: r.int32(7), Policy: r.int(8), TimeoutSeconds: r.int32(9), CreatedAt: r.instant(10),
+			Attempt: r.int32(11), Host: r.int(12), StartedAt: r.instant(13), StatusReason: r.text(14),
+		}
+		copy(j.Ref.ID[:], r.bytes(1))
+		return l.Job(j)
+	}, queue, int64(state))
 }
 
 // feed decodes each row of a query and hands it on.

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -91,5 +92,10 @@ func byID[T any](ctx context.Context, s *Store, table string, decode func(record
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	return list(ctx, s, table, decode, `SELECT `+columns+` FROM `+table+` WHERE id IN (SELECT value FROM json_each(?))`, jsonOf(ids))
+	// As JSON, because the number of parameters is limited and that of ids is not.
+	keys, err := json.Marshal(ids)
+	if err != nil {
+		return nil, err
+	}
+	return list(ctx, s, table, decode, `SELECT `+columns+` FROM `+table+` WHERE id IN (SELECT value FROM json_each(?))`, string(keys))
 }

@@ -132,9 +132,6 @@ func decodeCounts(b []byte, counts *[batch.JobStates]int32) error {
 	return nil
 }
 
-// jobAndName is a job with the name of its spec's row.
-const jobAndName = jobColumns + ", s.name"
-
 const attemptColumns = `job, number, host, started_at, stopped_at, exit_code, reason, status_reason`
 
 func decodeAttempt(r record) (core.AttemptRow, error) {

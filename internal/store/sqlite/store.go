@@ -31,6 +31,7 @@ type Store struct {
 
 	lock  *os.File
 	reads *sql.DB
+	hot   hot
 
 	// writing is held while the database is written: by the committer for a
 	// round, by Run for the last step of a checkpoint. Two goroutines, and
@@ -81,7 +82,16 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 		return nil, err
 	}
 	path := filepath.Join(dir, "barge.db")
-	c, err := connect(ctx, dsn(path, "rwc", writing(5000)))
+	// Jobs' environments hold secrets. SQLite gives the files beside this one
+	// the same permissions.
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Close(); err != nil {
+		return nil, err
+	}
+	c, err := connect(ctx, dsn(path, "rw", writing(5000)))
 	if err != nil {
 		return nil, err
 	}
@@ -93,8 +103,7 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	if err := migrate(ctx, c, files); err != nil {
 		return nil, err
 	}
-	if s.writer, err = newWriter(ctx, c); err != nil {
-		s.writer = &writer{conn: c}
+	if err := s.writer.prepare(ctx); err != nil {
 		return nil, err
 	}
 	// The name of the file has to survive a power loss as its content does.
@@ -105,6 +114,9 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 		return nil, err
 	}
 	if s.reads, err = pool(dsn(path, "ro", reading()), readers); err != nil {
+		return nil, err
+	}
+	if err := s.hot.prepare(ctx, s.reads); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -123,7 +135,7 @@ func syncDir(dir string) error {
 func (s *Store) Close() error {
 	var errs []error
 	if s.reads != nil {
-		errs = append(errs, s.reads.Close())
+		errs = append(errs, s.hot.close(), s.reads.Close())
 	}
 	if s.checkpoint != nil {
 		errs = append(errs, s.checkpoint.Close())
