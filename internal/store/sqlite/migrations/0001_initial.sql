@@ -48,7 +48,7 @@ CREATE TABLE definitions (
     active     INTEGER NOT NULL CHECK (active IN (0, 1)),
     spec       BLOB,
     created_at INTEGER NOT NULL,
-    UNIQUE (name, revision)
+    UNIQUE (name, revision DESC)
 ) STRICT;
 
 CREATE TABLE hosts (
