@@ -63,6 +63,9 @@ type Rounds struct {
 // NewRounds continues after the round with the given number.
 func NewRounds(s *core.State, last int64) *Rounds { return &Rounds{State: s, last: last} }
 
+// Last is the number of the round sealed last.
+func (r *Rounds) Last() int64 { return r.last }
+
 // New starts a round.
 func (r *Rounds) New() *Round { return &Round{index: make(map[rowKey]int)} }
 

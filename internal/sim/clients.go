@@ -1,0 +1,133 @@
+package sim
+
+import (
+	"fmt"
+
+	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core"
+	"github.com/bargehq/barge/internal/core/retry"
+	"github.com/bargehq/barge/internal/engine"
+)
+
+// clients submit and end jobs, and remember what they were told.
+type clients struct {
+	w            *World
+	acknowledged []batch.JobID // in order
+	sent         []batch.JobID // acknowledged or not
+	stopped      bool
+	serial       uint64
+}
+
+func (c *clients) init(w *World) { c.w = w }
+
+// setUp makes environments, queues, and starts the stream of requests.
+func (c *clients) setUp() {
+	c.insist(core.CreateEnvironment{Name: "small", Enabled: true, MaxVCPU: 2000})
+	c.insist(core.CreateEnvironment{Name: "large", Enabled: true, MaxVCPU: 64_000})
+	c.insist(core.CreateQueue{Name: "q0", Enabled: true, Priority: 1, Environments: []string{"small", "large"}})
+	c.insist(core.CreateQueue{Name: "q1", Enabled: true, Priority: 10, Environments: []string{"large"}})
+	c.again()
+}
+
+// insist repeats a request until it has happened.
+func (c *clients) insist(in core.Input) {
+	done := false
+	var ask func()
+	ask = func() {
+		if done {
+			return
+		}
+		c.send(in, func(_ core.Reply, err error) {
+			if err == nil || codeOf(err) == batch.Conflict {
+				done = true
+			}
+		})
+		c.w.after(500, ask)
+	}
+	ask()
+}
+
+func codeOf(err error) batch.Code {
+	if e, ok := err.(*batch.Error); ok { //nolint:errorlint // the core returns it bare
+		return e.Code
+	}
+	return batch.Internal
+}
+
+func (c *clients) send(in core.Input, done func(core.Reply, error)) {
+	if c.w.rounds == nil {
+		return // connection refused
+	}
+	c.w.inbox = append(c.w.inbox, engine.Call{Input: in, Done: done})
+}
+
+func (c *clients) stop() { c.stopped = true }
+
+// again makes a burst of random requests and comes back later.
+func (c *clients) again() {
+	if c.stopped {
+		return
+	}
+	for range c.w.rng.IntN(6) {
+		c.request()
+	}
+	c.w.after(c.w.rng.Int64N(20_000)+1, c.again)
+}
+
+func (c *clients) request() {
+	rng := c.w.rng
+	switch n := rng.IntN(20); {
+	case n < 14 || len(c.sent) == 0:
+		c.submit()
+	case n < 17:
+		c.send(core.Cancel{Job: c.someJob(), Reason: "cancelled"}, nil)
+	case n < 19:
+		c.send(core.Terminate{Job: c.someJob(), Reason: "terminated"}, nil)
+	default:
+		c.send(core.RegisterDefinition{Name: fmt.Sprintf("d%d", rng.IntN(3))}, nil)
+	}
+}
+
+func (c *clients) someJob() batch.JobRef {
+	id := c.sent[c.w.rng.IntN(len(c.sent))]
+	if c.w.rng.IntN(2) == 0 {
+		return batch.JobRef{ID: id}
+	}
+	return batch.ChildRef(id, c.w.rng.IntN(12))
+}
+
+func (c *clients) submit() {
+	rng := c.w.rng
+	c.serial++
+	var id batch.JobID
+	for i := range 8 {
+		id[i] = byte(c.serial >> (8 * i))
+	}
+	in := core.Submit{
+		ID: id, Queue: fmt.Sprintf("q%d", rng.IntN(2)), Definition: 1, MaxAttempts: int32(1 + rng.IntN(3)),
+		Needs: batch.Resources{MilliVCPU: int64(1+rng.IntN(3)) * 1000, MemoryMiB: int64(128 << rng.IntN(4))},
+		New:   core.NewJob{Name: "job", Spec: []byte("{}")},
+	}
+	if rng.IntN(4) == 0 {
+		in.Size = int32(2 + rng.IntN(12))
+	}
+	if rng.IntN(3) == 0 {
+		in.TimeoutSeconds = int32(2 + rng.IntN(15))
+	}
+	if rng.IntN(4) == 0 {
+		in.Rules = []retry.Rule{{OnStatusReason: "Host EC2*"}, {OnReason: "*", Exit: true}}
+	}
+	c.sent = append(c.sent, id)
+	c.send(in, func(_ core.Reply, err error) {
+		if err == nil {
+			c.acknowledged = append(c.acknowledged, id)
+			c.w.stats.Jobs++
+		}
+	})
+}
+
+// finished reports whether the clients have stopped and nothing is active.
+func (c *clients) finished() bool {
+	w := c.w
+	return c.stopped && w.rounds != nil && w.rounds.State.Jobs() == 0 && len(w.inbox) == 0 && w.flight == nil && w.filled.Empty()
+}

@@ -1,0 +1,152 @@
+package sim
+
+import (
+	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core"
+	"github.com/bargehq/barge/internal/engine"
+)
+
+// machine runs attempts. It outlives the server, as containers do; what its
+// supervisor (part of the server) knows does not.
+type machine struct {
+	w        *World
+	attempts map[batch.AttemptID]*process
+	starts   map[batch.AttemptID]int
+	live     map[batch.JobRef]batch.AttemptID // for at most one at a time
+	known    map[batch.AttemptID]bool         // supervised by this life of the server
+}
+
+// process is an attempt on the machine, until the report of its end is durable.
+type process struct {
+	startedAt, stoppedAt batch.Instant
+	ended                bool
+	code                 int32
+}
+
+func (m *machine) init(w *World) {
+	m.w = w
+	m.attempts = make(map[batch.AttemptID]*process)
+	m.starts = make(map[batch.AttemptID]int)
+	m.live = make(map[batch.JobRef]batch.AttemptID)
+}
+
+func (m *machine) serverBack() { m.known = make(map[batch.AttemptID]bool) }
+
+// scale brings a host of four vCPUs at the most.
+func (m *machine) scale(want core.Scale) {
+	seen := core.HostSeen{
+		Environment: want.Environment, Name: "machine",
+		Capacity: batch.Resources{MilliVCPU: min(want.VCPU, 4000), MemoryMiB: 4096},
+	}
+	m.soon(100, func() { m.report(seen, nil) })
+}
+
+// soon runs do within ms, unless the server has died meanwhile.
+func (m *machine) soon(ms int64, do func()) {
+	life := m.w.life
+	m.w.after(m.w.rng.Int64N(ms)+1, func() {
+		if m.w.rounds != nil && m.w.life == life {
+			do()
+		}
+	})
+}
+
+func (m *machine) report(in core.Input, durable func()) {
+	c := engine.Call{Input: in, Report: true, Done: func(core.Reply, error) {
+		if durable != nil {
+			durable()
+		}
+	}}
+	m.w.inbox = append(m.w.inbox, c)
+	if m.w.chance(10) {
+		m.w.inbox = append(m.w.inbox, c) // said twice
+	}
+}
+
+// start runs an attempt, unless it is here already.
+func (m *machine) start(id batch.AttemptID) {
+	if m.known[id] {
+		return
+	}
+	m.known[id] = true
+	m.soon(50, func() {
+		p := m.attempts[id]
+		if p == nil {
+			if m.w.chance(30) { // it cannot be started
+				m.end(id, core.AttemptEnded{Attempt: id, StoppedAt: m.w.now, Reason: "CannotPullContainerError: no", StatusReason: "Task failed to start"})
+				return
+			}
+			p = &process{startedAt: m.w.now}
+			m.attempts[id] = p
+			if m.starts[id]++; m.starts[id] > 1 {
+				m.w.bad("attempt %s is started again", id)
+			}
+			m.w.stats.Attempts++
+			if other, ok := m.live[id.Job]; ok {
+				m.w.bad("%s starts while %s lives", id, other)
+			}
+			m.live[id.Job] = id
+			m.w.after(m.w.rng.Int64N(20_000), func() { m.exit(id, int32(m.w.rng.IntN(3)/2)) })
+		}
+		m.report(core.AttemptRunning{Attempt: id, At: p.startedAt}, nil)
+		m.supervise(id)
+	})
+}
+
+// attach takes up an attempt after a restart; one that is not here is lost.
+func (m *machine) attach(id batch.AttemptID) {
+	if m.known[id] {
+		return
+	}
+	m.known[id] = true
+	m.supervise(id)
+}
+
+// exit ends the process, whether or not there is a server to hear of it.
+func (m *machine) exit(id batch.AttemptID, code int32) {
+	p := m.attempts[id]
+	if p == nil || p.ended {
+		return
+	}
+	p.ended, p.code, p.stoppedAt = true, code, m.w.now
+	delete(m.live, id.Job)
+	if m.w.chance(50) {
+		delete(m.attempts, id) // somebody removes it behind our back
+	}
+	if m.w.rounds != nil && m.known[id] {
+		m.supervise(id)
+	}
+}
+
+// supervise reports the end of an attempt that has ended.
+func (m *machine) supervise(id batch.AttemptID) {
+	p := m.attempts[id]
+	switch {
+	case p == nil:
+		m.soon(50, func() {
+			m.end(id, core.AttemptEnded{Attempt: id, StoppedAt: m.w.now, StatusReason: "Host EC2 (instance machine) terminated."})
+		})
+	case p.ended:
+		m.soon(50, func() {
+			code := p.code
+			m.end(id, core.AttemptEnded{
+				Attempt: id, StartedAt: p.startedAt, StoppedAt: p.stoppedAt, ExitCode: &code,
+				StatusReason: "Essential container in task exited",
+			})
+		})
+	}
+}
+
+// end reports, and forgets the attempt when the report is durable.
+func (m *machine) end(id batch.AttemptID, ended core.AttemptEnded) {
+	life := m.w.life
+	m.report(ended, func() {
+		if m.w.life == life {
+			delete(m.attempts, id)
+		}
+	})
+}
+
+func (m *machine) stop(id batch.AttemptID) {
+	m.w.after(m.w.rng.Int64N(3000)+1, func() { m.exit(id, 137) })
+}
