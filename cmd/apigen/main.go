@@ -102,9 +102,9 @@ func generate(m *model) (map[string][]byte, error) {
 // printer collects source text. Indentation is left to gofmt.
 type printer struct{ bytes.Buffer }
 
-func (p *printer) line(text string) { fmt.Fprintln(p, text) }
+func (p *printer) line(text string) { p.WriteString(text + "\n") }
 
-func (p *printer) linef(format string, args ...any) { fmt.Fprintf(p, format+"\n", args...) }
+func (p *printer) linef(format string, args ...any) { p.line(fmt.Sprintf(format, args...)) }
 
 func (p *printer) imports(paths ...string) {
 	p.line("import (")
