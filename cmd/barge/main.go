@@ -48,6 +48,9 @@ func newRootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newServeCommand(), newRunnerCommand())
+	root.AddCommand(
+		newServeCommand(), newRunnerCommand(),
+		newRunCommand(), newJobsCommand(), newLogsCommand(), newWaitCommand(), newCallCommand(),
+	)
 	return root
 }
