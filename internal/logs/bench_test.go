@@ -76,3 +76,29 @@ func BenchmarkOneStream(b *testing.B) {
 	}
 	b.ReportMetric(float64((cpu(b)-before).Nanoseconds())/float64(n), "cpu-ns/line")
 }
+
+// BenchmarkSearch reads pages of 10,000 events that come from as many streams.
+func BenchmarkSearch(b *testing.B) {
+	s := openStore(b, Options{MaxPending: 1 << 30})
+	for i := range 30_000 {
+		w, err := s.Stream(b.Context(), DefaultGroup, fmt.Sprintf("definition/default/%d", i))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := w.Append(b.Context(), batch.Instant(i), []byte("hello from a job that prints one line"), 1); err != nil {
+			b.Fatal(err)
+		}
+		w.Close()
+	}
+	if err := s.commitRound(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	q := SearchQuery{Group: DefaultGroup}
+	for b.Loop() {
+		found, mark, err := s.Search(b.Context(), q)
+		if err != nil || len(found) != PageEvents {
+			b.Fatal(len(found), err)
+		}
+		q.After = mark
+	}
+}

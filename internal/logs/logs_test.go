@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -380,5 +381,66 @@ func TestDeletedWhileWritten(t *testing.T) {
 	}
 	if streams != 1 || chunks != 1 || groups != 3 { // g, the default one, the bin
 		t.Errorf("%d streams, %d chunks and %d groups are left, want 1, 1 and 3", streams, chunks, groups)
+	}
+}
+
+// TestManyWritersOfFewStreams opens, fills and closes the same streams from
+// many goroutines, while others delete some and expiry runs.
+func TestManyWritersOfFewStreams(t *testing.T) {
+	t.Parallel()
+	s := running(t, Options{MaxPending: 64 << 10})
+	if _, err := s.CreateGroup(t.Context(), "g", 1); err != nil {
+		t.Fatal(err)
+	}
+	const writers, rounds, streams = 8, 60, 4
+	now := batch.InstantOf(time.Now())
+	var working sync.WaitGroup
+	for i := range writers {
+		working.Go(func() {
+			for j := range rounds {
+				w, err := s.Stream(t.Context(), "g", fmt.Sprint("s", j%streams))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if err := w.Append(t.Context(), now, fmt.Appendf(nil, "%d-%d", i, j), 1); err != nil {
+					t.Error(err)
+				}
+				if j%7 == i%7 {
+					if err := w.Flush(t.Context()); err != nil {
+						t.Error(err)
+					}
+				}
+				w.Close()
+			}
+		})
+	}
+	for range 20 {
+		write(t, s, "g", "gone", Event{At: 1, Message: "x"})
+		if err := s.DeleteStream(t.Context(), "g", "gone"); err != nil {
+			t.Error(err)
+		}
+		if err := s.Expire(t.Context(), now); err != nil {
+			t.Error(err)
+		}
+	}
+	working.Wait()
+	write(t, s, "g", "last")
+	seen := make(map[string]bool)
+	for i := range streams {
+		for _, m := range all(t, s, "g", fmt.Sprint("s", i)) {
+			if seen[m] {
+				t.Errorf("line %s is there twice", m)
+			}
+			seen[m] = true
+		}
+	}
+	if len(seen) != writers*rounds {
+		t.Errorf("%d lines, want %d", len(seen), writers*rounds)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.open) != 0 || s.pending != 0 {
+		t.Errorf("%d streams and %d bytes stay in memory", len(s.open), s.pending)
 	}
 }

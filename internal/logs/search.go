@@ -165,16 +165,17 @@ func (m *merge) run(ctx context.Context) (more bool, err error) {
 // load opens a chunk at its first event that was not looked at yet.
 func (m *merge) load(ctx context.Context, ref *chunkRef) error {
 	stream, ordinal := splitChunkID(ref.id)
-	c := &openChunk{stream: stream, name: ref.name}
-	var data []byte
-	err := m.s.read.QueryRowContext(ctx, `SELECT ingested, data FROM chunks WHERE id = ?`, ref.id).Scan(&c.ingested, &data)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil // it has just expired
+	data := ref.data
+	if data == nil {
+		err := m.s.read.QueryRowContext(ctx, `SELECT data FROM chunks WHERE id = ?`, ref.id).Scan(&data)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil // it has just expired
+		}
+		if err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return err
-	}
-	c.reader = newReader(ordinal, ref.first, data)
+	c := &openChunk{reader: newReader(ordinal, ref.first, data), stream: stream, name: ref.name, ingested: ref.ingested}
 	for c.next() {
 		if c.sort >= m.from && c.mark().compare(m.mark) > 0 {
 			heap.Push(&m.open, c)

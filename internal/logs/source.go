@@ -15,7 +15,14 @@ type chunkRef struct {
 	id          int64
 	first, last batch.Instant
 	name        string // of its stream
+	ingested    batch.Instant
+	data        []byte // nil: too large to be read ahead
 }
+
+// aheadBytes is the largest chunk whose data comes with its chunkRef. Jobs of
+// a few lines make a search meet thousands of chunks, each too small to be
+// worth a query of its own.
+const aheadBytes = 4 << 10
 
 // chunkSource gives the chunks of a search in the order of their first event.
 type chunkSource interface {
@@ -89,7 +96,8 @@ func (b *streamSource) peek(ctx context.Context) (*chunkRef, error) {
 		r := &b.rest[i]
 		for r.ref == nil && r.ordinal < r.next {
 			ref := chunkRef{id: chunkID(r.id, r.ordinal), name: r.Name}
-			err := b.s.read.QueryRowContext(ctx, `SELECT first FROM chunks WHERE id = ?`, ref.id).Scan(&ref.first)
+			err := b.s.read.QueryRowContext(ctx, `SELECT first, ingested, CASE WHEN length(data) <= ? THEN data END
+				FROM chunks WHERE id = ?`, aheadBytes, ref.id).Scan(&ref.first, &ref.ingested, &ref.data)
 			if errors.Is(err, sql.ErrNoRows) {
 				r.ordinal++ // it has just expired
 				continue
@@ -127,16 +135,11 @@ type timeSource struct {
 	after   chunkRef // the last one read
 	ended   bool
 	skipped int
-	names   map[int64]string // of streams met so far; empty: not wanted
 }
 
 func (s *Store) byTime(g Group, prefix string, from batch.Instant) *timeSource {
 	// What begins more than chunkSpan before a moment does not reach it.
-	return &timeSource{
-		s: s, group: g.id, prefix: prefix, from: from,
-		after: chunkRef{first: from - chunkSpan - 1},
-		names: make(map[int64]string),
-	}
+	return &timeSource{s: s, group: g.id, prefix: prefix, from: from, after: chunkRef{first: from - chunkSpan - 1}}
 }
 
 func (t *timeSource) peek(ctx context.Context) (*chunkRef, error) {
@@ -151,10 +154,6 @@ func (t *timeSource) peek(ctx context.Context) (*chunkRef, error) {
 			continue
 		}
 		ref := &t.batch[0]
-		var err error
-		if ref.name, err = t.name(ctx, ref.id); err != nil {
-			return nil, err
-		}
 		if ref.name != "" {
 			return ref, nil
 		}
@@ -168,38 +167,30 @@ func (t *timeSource) peek(ctx context.Context) (*chunkRef, error) {
 	}
 }
 
+// read fetches the next chunks, those of streams that are not wanted without
+// name and data.
 func (t *timeSource) read(ctx context.Context) error {
-	rows, err := t.s.read.QueryContext(ctx, `SELECT id, first, last FROM chunks INDEXED BY chunks_by_time
-		WHERE group_id = ? AND (first, last, id) > (?, ?, ?) AND last >= ? ORDER BY first, last, id LIMIT ?`,
-		t.group, t.after.first, t.after.last, t.after.id, t.from, timeBatch)
+	rows, err := t.s.read.QueryContext(ctx, `SELECT c.id, c.first, c.last, c.ingested, coalesce(s.name, ''),
+			CASE WHEN s.name IS NOT NULL AND length(c.data) <= ? THEN c.data END
+		FROM chunks AS c INDEXED BY chunks_by_time
+		LEFT JOIN streams AS s ON s.id = c.id >> 32 AND s.group_id = c.group_id AND s.name >= ? AND s.name < ?
+		WHERE c.group_id = ? AND (c.first, c.last, c.id) > (?, ?, ?) AND c.last >= ?
+		ORDER BY c.first, c.last, c.id LIMIT ?`,
+		aheadBytes, t.prefix, t.prefix+afterAll, t.group, t.after.first, t.after.last, t.after.id, t.from, timeBatch)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		if err := rows.Scan(&t.after.id, &t.after.first, &t.after.last); err != nil {
+		var ref chunkRef
+		if err := rows.Scan(&ref.id, &ref.first, &ref.last, &ref.ingested, &ref.name, &ref.data); err != nil {
 			return err
 		}
-		t.batch = append(t.batch, t.after)
+		t.batch = append(t.batch, ref)
+		t.after = ref
 	}
 	t.ended = len(t.batch) < timeBatch
 	return rows.Err()
-}
-
-// name returns the name of a chunk's stream, empty if it is not wanted.
-func (t *timeSource) name(ctx context.Context, chunk int64) (string, error) {
-	id, _ := splitChunkID(chunk)
-	name, ok := t.names[id]
-	if ok {
-		return name, nil
-	}
-	err := t.s.read.QueryRowContext(ctx, `SELECT name FROM streams WHERE id = ? AND group_id = ? AND name >= ? AND name < ?`,
-		id, t.group, t.prefix, t.prefix+afterAll).Scan(&name)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return "", err
-	}
-	t.names[id] = name
-	return name, nil
 }
 
 func (t *timeSource) advance() { t.batch = t.batch[1:] }

@@ -168,7 +168,10 @@ func (s *Store) Run(ctx context.Context) error {
 			err := s.commitRound(context.WithoutCancel(ctx))
 			last = time.Now()
 			if err == nil {
-				retry = retryFirst
+				if retry != retryFirst {
+					s.log.Info("log lines are stored again")
+					retry = retryFirst
+				}
 				break
 			}
 			s.log.Error("log lines cannot be stored, jobs that print will wait", "err", err, "dur", retry)

@@ -69,7 +69,7 @@ func (s *Store) Stream(ctx context.Context, group, name string) (*Writer, error)
 
 	var err error
 	if groupStored { // a group that is not stored has no stored streams
-		err = s.loadStream(ctx, st)
+		err = s.loadStream(context.WithoutCancel(ctx), st) // others may wait for it
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -128,8 +128,8 @@ func (s *Service) stream(ctx context.Context, group, name string) (string, error
 	if ok, err := s.store.HasStream(ctx, group, name); ok || err != nil {
 		return name, err
 	}
-	if real, ok := s.alias(ctx, group, name); ok {
-		return real, nil
+	if actual, ok := s.alias(ctx, group, name); ok {
+		return actual, nil
 	}
 	return name, nil
 }
