@@ -183,7 +183,7 @@ func answeredError(resp *http.Response, answer []byte) error {
 }
 
 func printAnswer(w io.Writer, answer []byte) error {
-	if len(answer) == 0 {
+	if answer = bytes.TrimSpace(answer); len(answer) == 0 {
 		return nil
 	}
 	var out bytes.Buffer

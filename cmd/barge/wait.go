@@ -46,7 +46,7 @@ Exit code: 0 when all have succeeded, 1 when one has failed or does not exist,
 		})
 		switch {
 		case err != nil && errors.Is(context.Cause(ctx), errTimedOut):
-			fmt.Fprintf(cmd.ErrOrStderr(), "barge: after %s, %d of the jobs have not ended\n", timeout, open)
+			fmt.Fprintf(cmd.ErrOrStderr(), "barge: timed out after %s: jobs not ended: %d\n", timeout, open)
 			return exitError(124)
 		case err != nil:
 			return err
