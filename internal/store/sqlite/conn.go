@@ -64,7 +64,9 @@ func reading() pragmas {
 		"busy_timeout(5000)",
 		// A second guard beside mode=ro.
 		"query_only(ON)",
-		// 8 MiB for each connection of the pool; the kernel has the rest.
+		// 8 MiB for each connection of the pool; the kernel has the rest. The
+		// file is not mapped into memory: a read error would then be a signal
+		// that ends the process, and not an error of one read.
 		"cache_size(-8192)",
 		"temp_store(MEMORY)",
 	}

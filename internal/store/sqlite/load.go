@@ -5,16 +5,16 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"path/filepath"
 
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/core"
 )
 
 // Load implements [store.Store]. It reads one snapshot on a connection of its
-// own, below database/sql, whose conversions would cost as much as the reading.
+// own, as long as that takes, and below database/sql, which would convert each
+// of tens of millions of values by reflection.
 func (s *Store) Load(ctx context.Context, l *core.Loader) (round int64, err error) {
-	c, err := connect(ctx, dsn(filepath.Join(s.dir, "barge.db"), "ro", reading()))
+	c, err := connect(ctx, dsn(s.path(), "ro", reading()))
 	if err != nil {
 		return 0, fmt.Errorf("load: %w", s.explain(err))
 	}

@@ -48,7 +48,7 @@ var _ store.Store = (*Store)(nil)
 
 // Open opens the store in a directory that no other process uses, making it if
 // there is none. The caller closes it.
-func Open(ctx context.Context, o Options) (_ *Store, err error) {
+func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Dir == "" {
 		return nil, errors.New("no data directory")
 	}
@@ -70,56 +70,60 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	if readers == 0 {
 		readers = 8
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(s.explain(fmt.Errorf("open the database in %s: %w", dir, err)), s.Close())
-		}
-	}()
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
+	if err := s.open(ctx, readers); err != nil {
+		return nil, errors.Join(s.explain(fmt.Errorf("open the database in %s: %w", dir, err)), s.Close())
 	}
-	if s.lock, err = lock(dir); err != nil {
-		return nil, err
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context, readers int) (err error) {
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return err
 	}
-	path := filepath.Join(dir, "barge.db")
-	// Jobs' environments hold secrets. SQLite gives the files beside this one
-	// the same permissions.
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if s.lock, err = lock(s.dir); err != nil {
+		return err
+	}
+	if err := create(s.path()); err != nil {
+		return err
+	}
+	c, err := connect(ctx, dsn(s.path(), "rw", writing(5000)))
 	if err != nil {
-		return nil, err
-	}
-	if err := f.Close(); err != nil {
-		return nil, err
-	}
-	c, err := connect(ctx, dsn(path, "rw", writing(5000)))
-	if err != nil {
-		return nil, err
+		return err
 	}
 	s.writer = &writer{conn: c}
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := migrate(ctx, c, files); err != nil {
-		return nil, err
+		return err
 	}
 	if err := s.writer.prepare(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	// The name of the file has to survive a power loss as its content does.
-	if err := syncDir(dir); err != nil {
-		return nil, err
+	if s.checkpoint, err = connect(ctx, dsn(s.path(), "rw", writing(checkpointWaitMillis))); err != nil {
+		return err
 	}
-	if s.checkpoint, err = connect(ctx, dsn(path, "rw", writing(checkpointWaitMillis))); err != nil {
-		return nil, err
+	if s.reads, err = pool(dsn(s.path(), "ro", reading()), readers); err != nil {
+		return err
 	}
-	if s.reads, err = pool(dsn(path, "ro", reading()), readers); err != nil {
-		return nil, err
+	return s.hot.prepare(ctx, s.reads)
+}
+
+func (s *Store) path() string { return filepath.Join(s.dir, "barge.db") }
+
+// create makes the file if it is missing. Jobs' environments hold secrets, so
+// it is ours alone; SQLite gives the files beside it the same permissions. Its
+// name has to survive a power loss as its content does.
+func create(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
 	}
-	if err := s.hot.prepare(ctx, s.reads); err != nil {
-		return nil, err
+	if err := f.Close(); err != nil {
+		return err
 	}
-	return s, nil
+	return syncDir(filepath.Dir(path))
 }
 
 func syncDir(dir string) error {
