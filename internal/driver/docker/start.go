@@ -131,9 +131,13 @@ func (d *Driver) create(ctx context.Context, spec driver.Spec) (created bool, er
 		return false, &absentImage{err}
 	case cerrdefs.IsInvalidArgument(err), cerrdefs.IsPermissionDenied(err):
 		return false, refusal("CannotCreateContainerError", err)
-	default:
-		return false, fmt.Errorf("create container: %w", err)
 	}
+	if cerrdefs.IsInternal(err) { // which is what Podman 4 says for a conflict
+		if _, found := d.inspect(ctx, spec.Attempt); found == nil {
+			return false, nil
+		}
+	}
+	return false, fmt.Errorf("create container: %w", err)
 }
 
 // neverRan says whether the attempt's existing container still has to be started.
