@@ -136,7 +136,7 @@ func (a *attempt) begin(q *startRequest) (err error) {
 		}
 	}()
 	work := r.rooms.path(rec.Work)
-	env := environment(rec.Task, work, q.Env)
+	env := environment(mark(rec.Task, r.dir), work, q.Env)
 	file, err := executable(q.Command[0], work, env)
 	if err != nil {
 		return err
@@ -204,10 +204,6 @@ func (a *attempt) fork(file, work string, command, env []string, user *identity,
 	if err != nil {
 		_ = a.pipe.Close()
 		return startFault(command[0], err)
-	}
-	select {
-	case r.born <- struct{}{}:
-	default:
 	}
 	return nil
 }

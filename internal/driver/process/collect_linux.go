@@ -108,7 +108,7 @@ func (w *writer) killEscaped() {
 	if w.a.lane != nil {
 		w.a.lane.kill()
 	}
-	killMarked(map[string]bool{w.a.rec.Task: true})
+	killMarked(map[string]bool{mark(w.a.rec.Task, w.a.r.dir): true})
 }
 
 var errEnd = errors.New("end of output")

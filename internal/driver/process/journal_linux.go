@@ -18,9 +18,9 @@ import (
 const compactAt = 8 << 20
 
 // record is what must be known of an attempt after the runner's death. The
-// first line of a journal has only Boot.
+// first line of a journal has only Scope.
 type record struct {
-	Boot    string `json:"boot,omitempty"` // the system's boot id; pids mean nothing after the next one
+	Scope   string `json:"scope,omitempty"` // where its pids mean something, see scopeOf
 	Attempt string `json:"attempt,omitempty"`
 	Task    string `json:"task,omitempty"` // its task id
 	Removed bool   `json:"removed,omitempty"`
@@ -41,7 +41,7 @@ type record struct {
 
 // journal is the file of records.
 type journal struct {
-	path, boot string
+	path, scope string
 
 	mu    sync.Mutex // held while writing a line, which is short and not synced
 	file  *os.File
@@ -50,9 +50,9 @@ type journal struct {
 	stale bool // the file lacks records, or ends in a torn one
 }
 
-// openJournal reads dir's journal and says which boot it is from.
-func openJournal(dir, boot string) (j *journal, before string, err error) {
-	j = &journal{path: filepath.Join(dir, "journal"), boot: boot, live: map[string]record{}}
+// openJournal reads dir's journal and says which scope it is from.
+func openJournal(dir, scope string) (j *journal, before string, err error) {
+	j = &journal{path: filepath.Join(dir, "journal"), scope: scope, live: map[string]record{}}
 	f, err := os.Open(j.path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, "", fmt.Errorf("open journal: %w", err)
@@ -67,8 +67,8 @@ func openJournal(dir, boot string) (j *journal, before string, err error) {
 				continue // torn by a full disk or a killed runner
 			}
 			switch {
-			case r.Boot != "":
-				before = r.Boot
+			case r.Scope != "":
+				before = r.Scope
 			case r.Removed:
 				delete(j.live, r.Attempt)
 			default:
@@ -112,7 +112,7 @@ func (j *journal) put(r record) error {
 func (j *journal) compact() error {
 	var b strings.Builder
 	encoder := json.NewEncoder(&b)
-	if err := encoder.Encode(record{Boot: j.boot}); err != nil {
+	if err := encoder.Encode(record{Scope: j.scope}); err != nil {
 		return err
 	}
 	for _, r := range j.live {

@@ -2,6 +2,7 @@ package process_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -11,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/driver"
 	"github.com/bargehq/barge/internal/driver/process"
 )
 
@@ -41,4 +44,54 @@ func runner(dir string) int {
 	return 0
 }
 
-func server(string) int { return 0 }
+// server is a server that starts attempts, stops one, says so, and hangs until
+// it is killed.
+func server(dir string) int {
+	ctx := context.Background()
+	d, err := process.Open(ctx, process.Options{Dir: dir, RunnerCommand: []string{os.Args[0], "runner", dir}})
+	for i, script := range serverScripts {
+		if err == nil {
+			err = d.Start(ctx, driver.Spec{Attempt: attemptID(i), Command: []string{"/bin/sh", "-c", script}})
+		}
+	}
+	if err == nil {
+		err = awaitText(ctx, d, attemptID(2), "up")
+	}
+	if err == nil {
+		err = d.Stop(ctx, attemptID(2), time.Second)
+	}
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	fmt.Println("ready")
+	select {}
+}
+
+var serverScripts = []string{
+	"echo gone by; exit 3",
+	"echo early; sleep 1.5; echo late; exit 4",
+	"trap '' TERM; echo up; while :; do sleep 1; done",
+	"while :; do echo tick; sleep 0.1; done",
+}
+
+// attemptID is the same for everybody.
+func attemptID(n int) batch.AttemptID {
+	return batch.AttemptID{Job: batch.JobRef{ID: batch.JobID{1, byte(n)}}, Number: 1}
+}
+
+var errFound = errors.New("found")
+
+// awaitText follows the output until a line has the text.
+func awaitText(ctx context.Context, d driver.Driver, id batch.AttemptID, text string) error {
+	err := d.Output(ctx, id, 0, func(l driver.Line) error {
+		if string(l.Text) == text {
+			return errFound
+		}
+		return nil
+	})
+	if errors.Is(err, errFound) {
+		return nil
+	}
+	return fmt.Errorf("output ended before the line %q: %w", text, err)
+}

@@ -12,19 +12,23 @@ import (
 
 const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// taskVar marks all processes of an attempt, for the case that the runner is
-// killed.
+// taskVar marks all processes of an attempt, for the case that they leave its
+// group or the runner is killed.
 const taskVar = "BARGE_TASK"
 
+// mark is its value: the task id, and the directory, of which there may be a
+// copy with the same attempts.
+func mark(task, dir string) string { return task + "@" + dir }
+
 // environment is what an attempt sees; of equal names the last one counts.
-func environment(task, work string, vars []driver.Var) []string {
+func environment(mark, work string, vars []driver.Var) []string {
 	all := append([]driver.Var{
 		{Name: "PATH", Value: systemPath},
 		{Name: "LANG", Value: "C.UTF-8"},
 		{Name: "HOME", Value: work},
 		{Name: "TMPDIR", Value: work},
 	}, vars...)
-	all = append(all, driver.Var{Name: taskVar, Value: task})
+	all = append(all, driver.Var{Name: taskVar, Value: mark})
 	place := make(map[string]int, len(all))
 	env := make([]string, 0, len(all))
 	for _, v := range all {

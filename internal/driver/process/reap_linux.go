@@ -18,25 +18,25 @@ const (
 	noWait = 0x01000000 // WNOWAIT
 )
 
-// awaitDead blocks until a child has died and returns its pid without reaping
-// it. As long as nobody does, the pid and its process group mean nobody else.
-// ECHILD says that there are no children.
-func awaitDead() (pid int, err error) {
+// anyDead returns the pid of a child that has died, without reaping it, or
+// zero. As long as nobody reaps it, the pid and its process group mean nobody else.
+func anyDead() (pid int) {
 	for {
 		var info siginfo
-		_, _, errno := syscall.Syscall6(syscall.SYS_WAITID, idAll, 0, uintptr(unsafe.Pointer(&info)), syscall.WEXITED|noWait, 0, 0)
+		_, _, errno := syscall.Syscall6(syscall.SYS_WAITID, idAll, 0, uintptr(unsafe.Pointer(&info)),
+			syscall.WEXITED|syscall.WNOHANG|noWait, 0, 0)
 		switch errno {
 		case 0:
-			return int(info.pid), nil
+			return int(info.pid)
 		case syscall.EINTR:
-		default:
-			return 0, errno
+		default: // ECHILD: there are no children
+			return 0
 		}
 	}
 }
 
-// bury reaps a dead child.
-func bury(pid int) (syscall.WaitStatus, error) {
+// wait reaps a dead child.
+func wait(pid int) (syscall.WaitStatus, error) {
 	var status syscall.WaitStatus
 	for {
 		_, err := syscall.Wait4(pid, &status, 0, nil)

@@ -3,6 +3,7 @@ package process
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -12,10 +13,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// bootID names the current boot of the system.
-func bootID() (string, error) {
-	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	return strings.TrimSpace(string(b)), err
+// scopeOf names the scope in which the pids of dir's journal mean anything: the
+// current boot of the system, and the directory itself, not a copy of it.
+func scopeOf(dir string) (string, error) {
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return "", err
+	}
+	var st syscall.Stat_t
+	if err := syscall.Stat(dir, &st); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s:%d:%d", bytes.TrimSpace(boot), st.Dev, st.Ino), nil
 }
 
 // sinceBoot is the time since boot in milliseconds, by the clock of which the
@@ -54,16 +63,16 @@ func killOrphan(r record) bool {
 	return syscall.Kill(-r.Pid, syscall.SIGKILL) == nil
 }
 
-// killMarked kills every process that carries one of the tasks in its
-// environment, until there are none, and returns the tasks that it found.
-func killMarked(tasks map[string]bool) map[string]bool {
+// killMarked kills every process that carries one of the marks in its
+// environment, until there are none, and returns the marks that it found.
+func killMarked(marks map[string]bool) map[string]bool {
 	found := map[string]bool{}
-	for round := 0; round < 20 && len(tasks) > 0; round++ { // they may fork meanwhile
+	for round := 0; round < 20 && len(marks) > 0; round++ { // they may fork meanwhile
 		again := false
 		procs, _ := filepath.Glob("/proc/[0-9]*") // the pattern is well-formed
 		for _, proc := range procs {
-			if task := killIfMarked(filepath.Base(proc), tasks); task != "" {
-				found[task], again = true, true
+			if m := killIfMarked(filepath.Base(proc), marks); m != "" {
+				found[m], again = true, true
 			}
 		}
 		if !again {
@@ -73,7 +82,7 @@ func killMarked(tasks map[string]bool) map[string]bool {
 	return found
 }
 
-func killIfMarked(name string, tasks map[string]bool) (task string) {
+func killIfMarked(name string, marks map[string]bool) (found string) {
 	pid, err := strconv.Atoi(name)
 	if err != nil || pid == os.Getpid() {
 		return ""
@@ -85,7 +94,7 @@ func killIfMarked(name string, tasks map[string]bool) (task string) {
 	} else if !errors.Is(err, unix.ENOSYS) {
 		return ""
 	}
-	if task = taskOf(pid); !tasks[task] {
+	if found = markOf(pid); !marks[found] {
 		return ""
 	}
 	if fd > 0 {
@@ -96,19 +105,19 @@ func killIfMarked(name string, tasks map[string]bool) (task string) {
 	if err != nil {
 		return ""
 	}
-	return task
+	return found
 }
 
-// taskOf returns the task in a process's environment, which for a dead one is
+// markOf returns the mark in a process's environment, which for a dead one is
 // empty.
-func taskOf(pid int) string {
+func markOf(pid int) string {
 	env, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "environ"))
 	if err != nil {
 		return ""
 	}
 	for v := range bytes.SplitSeq(env, []byte{0}) {
-		if task, ok := bytes.CutPrefix(v, []byte(taskVar+"=")); ok {
-			return string(task)
+		if value, ok := bytes.CutPrefix(v, []byte(taskVar+"=")); ok {
+			return string(value)
 		}
 	}
 	return ""

@@ -11,7 +11,9 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -35,8 +37,7 @@ type runner struct {
 	cgroups *cgroups // nil where the system permits none
 	null    *os.File
 
-	birth sync.Mutex    // held while a process is made and entered in byPid
-	born  chan struct{} // of one: there may be children again
+	birth sync.Mutex // held while a process is made and entered in byPid
 
 	mu       sync.Mutex // guards what follows, and what attempt says
 	attempts map[string]*attempt
@@ -79,9 +80,11 @@ func RunRunner(ctx context.Context, o RunnerOptions) error {
 		return fmt.Errorf("lock: %w", err)
 	}
 	syscall.Umask(0o022) // what attempts inherit does not depend on who started us
+	if err := keepDescriptors(); err != nil {
+		return err
+	}
 	r := &runner{
 		dir: dir, log: o.Log, linger: o.Linger,
-		born:     make(chan struct{}, 1),
 		attempts: map[string]*attempt{},
 		byPid:    map[int]*attempt{},
 		clients:  map[*client]struct{}{},
@@ -94,6 +97,20 @@ func RunRunner(ctx context.Context, o RunnerOptions) error {
 		return err
 	}
 	return r.serve(ctx)
+}
+
+// keepDescriptors keeps what we were born with from attempts.
+func keepDescriptors() error {
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return fmt.Errorf("list descriptors: %w", err)
+	}
+	for _, e := range entries {
+		if fd, err := strconv.Atoi(e.Name()); err == nil && fd > 2 {
+			syscall.CloseOnExec(fd)
+		}
+	}
+	return nil
 }
 
 // serve accepts drivers until it is time to go, then ends what runs.
@@ -157,34 +174,43 @@ func (r *runner) watchIdle() {
 	}
 }
 
-// reap waits for the end of processes, all of them in one place. As long as
-// the dead leader is not buried its process group is surely the attempt's, so
-// this is where the rest of the group is killed.
+// reap buries the dead whenever a child has died, all of them in one place. As
+// long as a dead leader is not buried its process group is surely the
+// attempt's, so this is where the rest of the group is killed.
+//
+// A thread that blocks in waitid would be simpler and dearer: while one is in a
+// system call, the runtime looks 50,000 times a second whether it still is.
 func (r *runner) reap(stop <-chan struct{}) {
+	died := make(chan os.Signal, 1)
+	signal.Notify(died, syscall.SIGCHLD)
+	defer signal.Stop(died)
 	for {
-		pid, err := awaitDead()
-		if err != nil { // there are no children
-			select {
-			case <-r.born:
-				continue
-			case <-stop:
-				return
-			}
+		for pid := anyDead(); pid != 0; pid = anyDead() {
+			r.bury(pid)
 		}
-		a := r.dead(pid)
-		if a == nil { // it died before it was entered
-			r.birth.Lock()
-			r.birth.Unlock() //nolint:staticcheck // the wait is all that is wanted
-			a = r.dead(pid)
+		select {
+		case <-died:
+		case <-stop:
+			return
 		}
-		status, err := bury(pid)
-		if err != nil {
-			r.log.Error("cannot reap a process", "op", "reap", "pid", pid, "err", err)
-		}
-		if a != nil {
-			_ = a.pipe.SetReadDeadline(time.Now().Add(drainTime)) // fails when it is at its end
-			a.died <- death{status: status, at: batch.InstantOf(time.Now())}
-		}
+	}
+}
+
+// bury reaps a dead child and passes its status on.
+func (r *runner) bury(pid int) {
+	a := r.dead(pid)
+	if a == nil { // it died before it was entered
+		r.birth.Lock()
+		r.birth.Unlock() //nolint:staticcheck // the wait is all that is wanted
+		a = r.dead(pid)
+	}
+	status, err := wait(pid)
+	if err != nil {
+		r.log.Error("cannot reap a process", "op", "reap", "pid", pid, "err", err)
+	}
+	if a != nil {
+		_ = a.pipe.SetReadDeadline(time.Now().Add(drainTime)) // fails when it is at its end
+		a.died <- death{status: status, at: batch.InstantOf(time.Now())}
 	}
 }
 
@@ -203,16 +229,16 @@ func (r *runner) dead(pid int) *attempt {
 
 // recover takes over what an earlier runner has left in the directory.
 func (r *runner) recover() error {
-	boot, err := bootID()
+	scope, err := scopeOf(r.dir)
 	if err != nil {
-		return fmt.Errorf("read boot id: %w", err)
+		return fmt.Errorf("identify directory: %w", err)
 	}
-	j, before, err := openJournal(r.dir, boot)
+	j, before, err := openJournal(r.dir, scope)
 	if err != nil {
 		return err
 	}
 	r.journal = j
-	orphans := map[string]bool{} // tasks
+	orphans := map[string]bool{} // their marks
 	var lost []record
 	used := map[int]bool{}
 	for _, rec := range j.live {
@@ -221,8 +247,8 @@ func (r *runner) recover() error {
 			continue
 		}
 		lost = append(lost, rec)
-		if before == boot {
-			orphans[rec.Task] = true
+		if before == scope {
+			orphans[mark(rec.Task, r.dir)] = true
 			if rec.Pid > 0 && killOrphan(rec) {
 				r.log.Warn("killed an attempt whose runner is gone", "attempt", rec.Attempt)
 			}
@@ -233,7 +259,7 @@ func (r *runner) recover() error {
 	r.cgroups = openCgroups("barge-"+hex.EncodeToString(sum[:6]), r.log)
 	for _, rec := range lost {
 		rec.Ended, rec.StoppedAt = true, batch.InstantOf(time.Now())
-		if rec.Pid == 0 && !found[rec.Task] {
+		if rec.Pid == 0 && !found[mark(rec.Task, r.dir)] {
 			rec.StartedAt = 0
 		}
 		if err := r.journal.put(rec); err != nil {

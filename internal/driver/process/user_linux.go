@@ -36,7 +36,7 @@ func lookupUser(spec string) (*identity, error) {
 	userName, groupName, grouped := strings.Cut(spec, ":")
 	var id identity
 	entry, err := user.Lookup(userName)
-	if err != nil {
+	if err != nil && number(userName) != nil { // what is too big must not be cut to somebody else
 		entry, err = user.LookupId(userName)
 	}
 	switch {
