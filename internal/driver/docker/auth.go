@@ -90,7 +90,7 @@ func readLogins(path string) (loginFile, error) {
 	if err != nil {
 		return loginFile{}, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	var file loginFile
 	if err := json.NewDecoder(io.LimitReader(f, maxCredentials)).Decode(&file); err != nil {
 		return loginFile{}, fmt.Errorf("%s: %w", path, err)

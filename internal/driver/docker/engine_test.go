@@ -205,8 +205,8 @@ func TestVolumes(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if _, err := d.api.ImageRemove(context.Background(), tag, client.ImageRemoveOptions{}); err != nil {
-			t.Errorf("remove image: %v", err)
+		if _, failed := d.api.ImageRemove(context.Background(), tag, client.ImageRemoveOptions{}); failed != nil {
+			t.Errorf("remove image: %v", failed)
 		}
 	})
 	spec = newSpec(t, d, "echo kept >/data/file")

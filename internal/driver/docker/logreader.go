@@ -59,7 +59,7 @@ func newLogReader(in io.Reader, cursor *int64, emit func(driver.Line) error) *lo
 func (r *logReader) read() error {
 	for {
 		header, err := r.in.Peek(8)
-		if err == io.EOF && len(header) == 0 {
+		if errors.Is(err, io.EOF) && len(header) == 0 {
 			return nil
 		}
 		if err != nil {
@@ -185,7 +185,7 @@ func (r *logReader) line(at batch.Instant, text []byte) error {
 
 // inside is the error of a stream that ends within a frame.
 func inside(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err

@@ -77,7 +77,7 @@ func (d *Driver) readOutput(ctx context.Context, id batch.AttemptID, cursor *int
 	if err != nil {
 		return false, fmt.Errorf("read output: %w", err)
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }() // it was only read
 	r := newLogReader(log, cursor, emit)
 	r.bareEnds = c.HostConfig.LogConfig.Type == "local"
 	if err := r.read(); err != nil {

@@ -96,7 +96,6 @@ func (d *Driver) follow(ctx context.Context, image, auth string, progress func()
 		}
 		return refusal("CannotPullContainerError", err)
 	}
-	defer stream.Close()
 	for message, err := range stream.JSONMessages(ctx) {
 		var said *jsonstream.Error
 		switch {

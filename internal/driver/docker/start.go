@@ -30,7 +30,7 @@ func (d *Driver) Start(ctx context.Context, spec driver.Spec) error {
 	defer done()
 
 	// ECS pulls before it creates, so a bad name is a fault of pulling there.
-	if _, err := reference.ParseAnyReference(spec.Image); err != nil {
+	if _, err = reference.ParseAnyReference(spec.Image); err != nil {
 		return refusal("CannotPullContainerError", err)
 	}
 	err = d.launch(ctx, spec)
@@ -38,7 +38,7 @@ func (d *Driver) Start(ctx context.Context, spec driver.Spec) error {
 	if !errors.As(err, &absent) {
 		return err
 	}
-	if err := d.pull(ctx, spec.Image); err != nil {
+	if err = d.pull(ctx, spec.Image); err != nil {
 		return err
 	}
 	if err = d.launch(ctx, spec); errors.As(err, &absent) {
@@ -106,8 +106,8 @@ func (d *Driver) launch(ctx context.Context, spec driver.Spec) error {
 	var refused *driver.StartError
 	if errors.As(err, &refused) {
 		d.log.Debug("container does not start", "attempt", spec.Attempt, "err", err)
-		if err := d.Remove(context.WithoutCancel(ctx), spec.Attempt); err != nil {
-			return fmt.Errorf("after %q: %w", refused.Reason, err)
+		if failed := d.Remove(context.WithoutCancel(ctx), spec.Attempt); failed != nil {
+			return fmt.Errorf("after %q: %w", refused.Reason, failed)
 		}
 	}
 	return err

@@ -7,6 +7,7 @@
 set -eu
 
 tag=${1:-barge-test/busybox:latest}
+docker=${DOCKER:-docker}
 busybox=${BUSYBOX:-/bin/busybox}
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
@@ -22,7 +23,11 @@ printf 'root:x:0:\nnogroup:x:65534:\n' >"$root/etc/group"
 
 # The change lines make an image without an entry point whose command prints its
 # variable and exits, so that the tests can see what of it they replace.
-tar -C "$root" -c . | "${DOCKER:-docker}" import \
+old=$("$docker" images -q "$tag")
+tar -C "$root" -c . | "$docker" import \
 	--change 'ENV PATH=/bin FROM_IMAGE=yes' \
 	--change 'CMD ["/bin/sh", "-c", "echo image command $FROM_IMAGE"]' \
 	- "$tag" >/dev/null
+
+# Otherwise each run would leave the image of the last one behind without a name.
+[ -z "$old" ] || "$docker" rmi $old >/dev/null 2>&1 || true
