@@ -17,7 +17,7 @@ import (
 )
 
 // version is set by the linker in releases.
-var version = "dev" //nolint:gochecknoglobals // the linker can only set a global
+var version = "dev"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

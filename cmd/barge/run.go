@@ -30,7 +30,7 @@ func run(ctx context.Context, c config, out io.Writer) (err error) {
 		return errors.Join(err, listener.Close())
 	}
 	defer p.close(log)
-	if err := p.supervisor.Sweep(ctx); err != nil {
+	if err = p.supervisor.Sweep(ctx); err != nil {
 		return errors.Join(fmt.Errorf("look for what is left of ended attempts: %w", err), listener.Close())
 	}
 
@@ -41,12 +41,12 @@ func run(ctx context.Context, c config, out io.Writer) (err error) {
 		ctx, cancel := context.WithCancel(background)
 		done := make(chan error, 1)
 		group.Go(func() error {
-			err := f(ctx)
-			if err != nil {
-				err = fmt.Errorf("%s: %w", name, err)
+			failure := f(ctx)
+			if failure != nil {
+				failure = fmt.Errorf("%s: %w", name, failure)
 			}
-			done <- err
-			return err
+			done <- failure
+			return failure
 		})
 		stops = append(stops, func() error { cancel(); return <-done })
 	}

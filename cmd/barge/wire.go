@@ -48,7 +48,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *parts, err error)
 			p.close(log)
 		}
 	}()
-	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+	if err = os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w", err)
 	}
 	// The store first: its lock keeps a second server out of the directory.

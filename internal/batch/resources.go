@@ -31,6 +31,11 @@ func (r Resources) Sub(o Resources) Resources {
 	return Resources{sub(r.MilliVCPU, o.MilliVCPU), sub(r.MemoryMiB, o.MemoryMiB), sub(r.GPUs, o.GPUs)}
 }
 
+// Max returns the larger amount of each.
+func (r Resources) Max(o Resources) Resources {
+	return Resources{max(r.MilliVCPU, o.MilliVCPU), max(r.MemoryMiB, o.MemoryMiB), max(r.GPUs, o.GPUs)}
+}
+
 // String prints the amounts for logs and scripts.
 func (r Resources) String() string {
 	return fmt.Sprintf("vcpu=%s mem=%s gpu=%s", milli(r.MilliVCPU), amount(r.MemoryMiB), amount(r.GPUs))

@@ -20,6 +20,7 @@ const (
 	JobStates = int(Failed) + 1
 )
 
+//nolint:gochecknoglobals // a table that nobody writes
 var stateNames = [JobStates]string{"SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED", "FAILED"}
 
 // String returns AWS's name for the state.
@@ -48,6 +49,8 @@ func (s JobState) Live() bool { return s == Starting || s == Running }
 
 // edges[from] has bit `to` set where the edge is legal. An array job goes
 // Submitted → Pending → Succeeded or Failed and never runs itself.
+//
+//nolint:gochecknoglobals // a table that nobody writes
 var edges = [JobStates]uint8{
 	Submitted: 1<<Pending | 1<<Runnable | 1<<Failed,
 	Pending:   1<<Runnable | 1<<Succeeded | 1<<Failed,

@@ -32,10 +32,14 @@ func (s *State) stepHostSeen(now batch.Instant, in HostSeen, out *Output) *batch
 func (s *State) hostBack(h *host, capacity batch.Resources, out *Output) {
 	h.Ready = true
 	if h.Capacity != capacity {
-		h.Capacity, h.Free = capacity, capacity
+		// One that has become smaller than what it holds shrinks no further
+		// than that.
+		var used batch.Resources
 		for j := range h.live {
-			h.Take(s.shapes.Need(j.shape))
+			used = used.Add(s.shapes.Need(j.shape))
 		}
+		h.Capacity = capacity.Max(used)
+		h.Free = h.Capacity.Sub(used)
 		out.Changes = append(out.Changes, HostPut{h.row()})
 	}
 	out.Reply = Reply{ID: h.ID}

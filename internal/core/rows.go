@@ -132,15 +132,23 @@ type NewJob struct {
 	Spec []byte // the submit request as JSON
 }
 
-// The other changes write one whole row each.
-type (
-	AttemptPut     struct{ Row AttemptRow }
-	EnvironmentPut struct{ Row EnvironmentRow }
-	QueuePut       struct{ Row QueueRow }
-	DefinitionPut  struct{ Row DefinitionRow }
-	HostPut        struct{ Row HostRow }
-	PolicyPut      struct{ Row PolicyRow }
-)
+// AttemptPut adds an ended attempt.
+type AttemptPut struct{ Row AttemptRow }
+
+// EnvironmentPut writes a compute environment.
+type EnvironmentPut struct{ Row EnvironmentRow }
+
+// QueuePut writes a job queue.
+type QueuePut struct{ Row QueueRow }
+
+// DefinitionPut writes a revision of a job definition.
+type DefinitionPut struct{ Row DefinitionRow }
+
+// HostPut writes a host.
+type HostPut struct{ Row HostRow }
+
+// PolicyPut adds retry rules.
+type PolicyPut struct{ Row PolicyRow }
 
 func (JobPut) change()         {}
 func (AttemptPut) change()     {}

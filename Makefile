@@ -1,0 +1,48 @@
+# Every target with a comment behind `##` is shown by `make help`.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+GO ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+GOLANGCI_LINT ?= github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.11.0
+SEEDS ?= 200
+
+.PHONY: help
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bin/barge
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/barge ./cmd/barge
+
+.PHONY: demo
+demo: build ## Build, start a server, and walk through a job, an array, logs
+	demo/demo.sh bin/barge
+
+.PHONY: gen
+gen: ## Generate the API surface from spec/
+	$(GO) run ./cmd/apigen
+
+.PHONY: lint
+lint: ## Check formatting, layers and the other rules of .golangci.yml
+	$(GO) vet ./...
+	$(GO) run $(GOLANGCI_LINT) run ./...
+
+.PHONY: test
+test: ## Run the tests (what this machine lacks is skipped; see CONTRIBUTING.md)
+	$(GO) test ./...
+
+.PHONY: race
+race: ## Run the tests with the race detector
+	$(GO) test -race ./...
+
+.PHONY: sim
+sim: ## Run SEEDS (200) seeds of the simulation
+	$(GO) test ./internal/sim -run TestSeeds -seeds=$(SEEDS)
+
+.PHONY: bench
+bench: build ## Measure, and write docs/benchmarks.md
+	$(GO) run ./bench -barge bin/barge
+
+.PHONY: check
+check: gen lint race sim ## All that CI checks and that needs nothing installed
+	git diff --exit-code -- internal/awsapi
