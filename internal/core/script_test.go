@@ -41,6 +41,7 @@ type world struct {
 	s     *State
 	now   batch.Instant
 	names map[string]batch.JobID
+	ids   byte
 	rows  *rows
 	out   Output
 }
@@ -80,7 +81,8 @@ func (w *world) run(t *testing.T, line string) string {
 	case "host":
 		in = HostSeen{Environment: int64(num("environment", 1)), Name: plain[0], Capacity: batch.Resources{MilliVCPU: int64(num("vcpu", 4)) * 1000, MemoryMiB: int64(num("mem", 8192))}}
 	case "submit":
-		id := batch.JobID{15: byte(len(w.names) + 1)}
+		w.ids++
+		id := batch.JobID{15: w.ids}
 		w.names[plain[0]] = id
 		in = Submit{
 			ID: id, Queue: args["queue"], Size: int32(num("size", 0)), MaxAttempts: int32(num("attempts", 1)), TimeoutSeconds: int32(num("timeout", 0)),
