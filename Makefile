@@ -5,6 +5,7 @@ GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GOLANGCI_LINT ?= github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.11.0
 SEEDS ?= 200
+TESTFLAGS ?=
 
 .PHONY: help
 help: ## Show this help
@@ -29,11 +30,11 @@ lint: ## Check formatting, layers and the other rules of .golangci.yml
 
 .PHONY: test
 test: ## Run the tests (what this machine lacks is skipped; see CONTRIBUTING.md)
-	$(GO) test ./...
+	$(GO) test $(TESTFLAGS) ./...
 
 .PHONY: race
 race: ## Run the tests with the race detector
-	$(GO) test -race ./...
+	$(GO) test -race $(TESTFLAGS) ./...
 
 .PHONY: sim
 sim: ## Run SEEDS (200) seeds of the simulation
