@@ -1,7 +1,6 @@
 package process
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -83,22 +82,15 @@ func (c *cgroups) close() {
 
 // take returns a lane with these limits.
 func (c *cgroups) take(memoryMiB, milliVCPU int64) (*lane, error) {
-	for {
-		l, err := c.lane()
-		if err != nil {
-			return nil, err
-		}
-		err = l.limit(memoryMiB, milliVCPU)
-		if err == nil {
-			l.used = true
-			return l, nil
-		}
-		l.close()
-		if !l.used {
-			return nil, err
-		}
-		// Pages that an earlier attempt left may keep a lane above a lower limit.
+	l, err := c.lane()
+	if err != nil {
+		return nil, err
 	}
+	if err := l.limit(memoryMiB, milliVCPU); err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, nil
 }
 
 func (c *cgroups) lane() (*lane, error) {
@@ -116,109 +108,108 @@ func (c *cgroups) lane() (*lane, error) {
 }
 
 // lane is a cgroup, in both hierarchies for version 1.
-//
-// A child must be inside before it runs. Version 2 has that in clone; in
-// version 1 a child is where the thread is that makes it. Moving threads or
-// processes is slow and holds up the whole system, so a lane of version 1 has
-// its own thread, which is moved once.
 type lane struct {
 	c                    *cgroups
 	dirs                 []string // the one with memory first
-	memoryMiB, milliVCPU int64    // as set; zero is no limit, or the usual share
-	used                 bool
-	oomKills             int64 // seen so far
+	memoryMiB, milliVCPU int64    // as asked for; zero is no limit, or the usual share
+	oomKills             int64    // seen so far
+	exceeded             bool     // the limit, before it was set
 
-	events, procs *os.File
-	dir           *os.File    // version 2
-	jobs          chan func() // version 1
-	ended         chan struct{}
+	events *os.File
+	procs  *os.File
+	dir    *os.File // version 2
 }
 
-func (c *cgroups) newLane(name string) (*lane, error) {
-	l := &lane{c: c}
+func (c *cgroups) newLane(name string) (l *lane, err error) {
+	l = &lane{c: c}
+	defer func() {
+		if err != nil {
+			l.close()
+		}
+	}()
 	for _, parent := range c.parents {
 		dir := filepath.Join(parent, name)
 		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-			l.close()
 			return nil, fmt.Errorf("make cgroup: %w", err)
 		}
 		l.dirs = append(l.dirs, dir)
 	}
-	err := l.open()
-	if err != nil {
-		l.close()
+	if l.events, err = os.Open(filepath.Join(l.dirs[0], c.eventsFile())); err != nil {
+		return nil, fmt.Errorf("open cgroup: %w", err)
+	}
+	if l.procs, err = os.Open(filepath.Join(l.dirs[0], "cgroup.procs")); err != nil {
+		return nil, fmt.Errorf("open cgroup: %w", err)
+	}
+	if l.dir, err = os.Open(l.dirs[0]); err != nil {
 		return nil, fmt.Errorf("open cgroup: %w", err)
 	}
 	return l, nil
 }
 
-func (l *lane) open() (err error) {
-	if l.events, err = os.Open(filepath.Join(l.dirs[0], l.c.eventsFile())); err != nil {
-		return err
-	}
-	if l.procs, err = os.Open(filepath.Join(l.dirs[0], "cgroup.procs")); err != nil {
-		return err
-	}
-	if l.c.unified {
-		l.dir, err = os.Open(l.dirs[0])
-		return err
-	}
-	l.jobs, l.ended = make(chan func()), make(chan struct{})
-	moved := make(chan error)
-	go l.thread(moved)
-	return <-moved
-}
-
-// thread runs the jobs on a thread that is in the lane.
-func (l *lane) thread(moved chan<- error) {
-	defer close(l.ended)
-	runtime.LockOSThread() // and no unlock: the thread dies with the goroutine
-	id := []byte(strconv.Itoa(syscall.Gettid()))
-	var err error
-	for _, dir := range l.dirs {
-		err = errors.Join(err, writeFile(dir, "tasks", id))
-	}
-	moved <- err
-	for job := range l.jobs {
-		job()
-	}
-	for _, home := range l.c.homes {
-		_ = writeFile(home, "tasks", id) // or else rmdir fails until the thread is gone
-	}
-}
-
-// fork starts a process inside the lane; a nil lane is no limit.
-func (l *lane) fork(file string, args []string, attr *syscall.ProcAttr) (pid int, err error) {
-	switch {
-	case l == nil:
-		return syscall.ForkExec(file, args, attr)
-	case l.dir != nil:
-		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, int(l.dir.Fd())
-		return syscall.ForkExec(file, args, attr)
-	}
-	done := make(chan struct{})
-	l.jobs <- func() {
-		pid, err = syscall.ForkExec(file, args, attr)
-		close(done)
-	}
-	<-done
-	return pid, err
-}
-
-// limit sets the limits that differ from what the lane has.
+// limit sets the limits, as far as that is possible before a process is inside.
 func (l *lane) limit(memoryMiB, milliVCPU int64) error {
-	if memoryMiB != l.memoryMiB {
-		raise := memoryMiB == 0 || l.memoryMiB != 0 && memoryMiB > l.memoryMiB
-		if err := l.c.limitMemory(l.dirs[0], memoryMiB, raise); err != nil {
+	if l.c.unified && memoryMiB != l.memoryMiB {
+		if err := l.c.limitMemory(l.dirs[0], memoryMiB); err != nil {
 			return fmt.Errorf("limit memory: %w", err)
 		}
-		l.memoryMiB = memoryMiB
 	}
 	if milliVCPU != l.milliVCPU {
 		if err := l.c.shareCPU(l.dirs[len(l.dirs)-1], milliVCPU); err != nil {
 			return fmt.Errorf("share CPU: %w", err)
 		}
-		l.milliVCPU = milliVCPU
+	}
+	l.memoryMiB, l.milliVCPU = memoryMiB, milliVCPU
+	return nil
+}
+
+// fork starts a process inside the lane; a nil lane is no limit.
+//
+// Version 2 has that in clone. In version 1 a child is where the thread is
+// that makes it, so this thread goes in and comes out again. Moving the child
+// once it runs would be too late: a shell has children of its own by then.
+// While this thread is inside, the OOM killer may choose us, so the limit of
+// memory is set when it is out.
+func (l *lane) fork(file string, args []string, attr *syscall.ProcAttr) (pid int, err error) {
+	if l == nil {
+		return syscall.ForkExec(file, args, attr)
+	}
+	if l.c.unified {
+		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, int(l.dir.Fd())
+		return syscall.ForkExec(file, args, attr)
+	}
+	if err := l.c.limitMemory(l.dirs[0], 0); err != nil {
+		return 0, fmt.Errorf("lift memory limit: %w", err)
+	}
+	runtime.LockOSThread()
+	err = move(l.dirs)
+	if err == nil {
+		pid, err = syscall.ForkExec(file, args, attr)
+	}
+	if e := move(l.c.homes); e == nil {
+		runtime.UnlockOSThread()
+	} else {
+		err = errors.Join(err, e) // and the thread dies with this goroutine
+	}
+	if err == nil && l.memoryMiB > 0 {
+		err = l.c.limitMemory(l.dirs[0], l.memoryMiB)
+		if errors.Is(err, syscall.EBUSY) { // it has more than that already
+			l.exceeded, err = true, nil
+			l.kill()
+		}
+	}
+	if err != nil && pid > 0 {
+		_ = syscall.Kill(-pid, syscall.SIGKILL) // it is not reaped, so it is there
+	}
+	return pid, err
+}
+
+// move moves the calling thread into these cgroups of version 1.
+func move(dirs []string) error {
+	id := []byte(strconv.Itoa(syscall.Gettid()))
+	for _, dir := range dirs {
+		if err := writeFile(dir, "tasks", id); err != nil {
+			return fmt.Errorf("move thread to cgroup: %w", err)
+		}
 	}
 	return nil
 }
@@ -226,26 +217,25 @@ func (l *lane) limit(memoryMiB, milliVCPU int64) error {
 // outOfMemory says whether the kernel has killed in the lane since the last call.
 func (l *lane) outOfMemory() bool {
 	var buf [1024]byte
+	killed := l.exceeded
+	l.exceeded = false
 	n, _ := l.events.ReadAt(buf[:], 0) // short, hence io.EOF
 	for line := range strings.Lines(string(buf[:n])) {
 		if count, ok := strings.CutPrefix(line, "oom_kill "); ok {
 			kills, _ := strconv.ParseInt(strings.TrimSpace(count), 10, 64)
-			killed := kills > l.oomKills
+			killed = killed || kills > l.oomKills
 			l.oomKills = kills
-			return killed
 		}
 	}
-	return false
+	return killed
 }
 
 // release kills who is left in the lane and keeps it for the next attempt.
 func (l *lane) release() {
-	var buf [4096]byte
-	n, err := l.procs.ReadAt(buf[:], 0) // short, hence io.EOF
-	if n == len(buf) || len(others(buf[:n])) > 0 {
+	var buf [32]byte
+	var err error
+	if n, _ := l.procs.ReadAt(buf[:], 0); n > 0 { // short, hence io.EOF
 		err = empty(l.dirs[0])
-	} else {
-		err = nil
 	}
 	l.c.mu.Lock()
 	keep := err == nil && len(l.c.idle) < maxIdleLanes
@@ -259,10 +249,6 @@ func (l *lane) release() {
 }
 
 func (l *lane) close() {
-	if l.jobs != nil {
-		close(l.jobs)
-		<-l.ended
-	}
 	for _, f := range []*os.File{l.events, l.procs, l.dir} {
 		if f != nil {
 			_ = f.Close()
@@ -278,27 +264,17 @@ func (l *lane) close() {
 // kill kills everybody in the lane.
 func (l *lane) kill() { killAll(l.dirs[0]) }
 
-// others returns the processes in a cgroup.procs, ourselves excepted: in
-// version 1 the lane's thread counts.
-func others(procs []byte) []int {
-	var pids []int
-	for field := range bytes.FieldsSeq(procs) {
-		if pid, err := strconv.Atoi(string(field)); err == nil && pid != os.Getpid() {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
-}
-
+// killAll returns how many there were.
 func killAll(dir string) (n int) {
-	if writeFile(dir, "cgroup.kill", []byte("1")) == nil {
-		procs, _ := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
-		return len(others(procs))
+	procs, _ := os.ReadFile(filepath.Join(dir, "cgroup.procs")) // gone, so empty
+	pids := strings.Fields(string(procs))
+	if len(pids) == 0 || writeFile(dir, "cgroup.kill", []byte("1")) == nil { // new systems, version 2
+		return len(pids)
 	}
-	procs, _ := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
-	pids := others(procs)
-	for _, pid := range pids {
-		_ = syscall.Kill(pid, syscall.SIGKILL)
+	for _, field := range pids {
+		if pid, err := strconv.Atoi(field); err == nil && pid != os.Getpid() {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
 	}
 	return len(pids)
 }

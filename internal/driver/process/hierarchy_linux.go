@@ -158,13 +158,11 @@ func (h hierarchies) eventsFile() string {
 	return "memory.oom_control"
 }
 
-// limitMemory sets the hard limit, swap included; zero is none. The limit of
-// both together must never be below that of memory alone, hence the two orders.
-func (h hierarchies) limitMemory(dir string, mib int64, raise bool) error {
+// limitMemory sets the hard limit, swap included; zero is none. In version 1
+// the limit of both together must never be below that of memory alone, so one
+// goes up from behind and down from the front.
+func (h hierarchies) limitMemory(dir string, mib int64) error {
 	bytes := []byte(strconv.FormatInt(mib<<20, 10))
-	if mib == 0 {
-		bytes = []byte("-1")
-	}
 	if h.unified {
 		if mib == 0 {
 			bytes = []byte("max")
@@ -175,7 +173,8 @@ func (h hierarchies) limitMemory(dir string, mib int64, raise bool) error {
 		return writeFile(dir, "memory.max", bytes)
 	}
 	files := []string{"memory.limit_in_bytes", "memory.memsw.limit_in_bytes"}
-	if raise {
+	if mib == 0 {
+		bytes = []byte("-1")
 		slices.Reverse(files)
 	}
 	for _, file := range files {
