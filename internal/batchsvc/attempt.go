@@ -36,6 +36,9 @@ func (s *Service) Attempt(ctx context.Context, id batch.AttemptID) (Task, error)
 		return Task{}, fmt.Errorf("attempt %s: the job is not stored", id)
 	}
 	j := &jobs[0]
+	if j.IsArray() || int(j.Attempt) != id.Number {
+		return Task{}, fmt.Errorf("attempt %s: the job has no such attempt now", id)
+	}
 	c, err := s.context(ctx, jobs[:1])
 	if err != nil {
 		return Task{}, err
@@ -57,6 +60,14 @@ func (s *Service) Attempt(ctx context.Context, id batch.AttemptID) (Task, error)
 		Privileged: deref(p.Privileged), ReadonlyRootFS: deref(p.ReadonlyRootFilesystem), StopTimeout: stopTimeout,
 		Labels: map[string]string{"job-id": j.Ref.String(), "job-name": j.Name, "job-queue": c.queues[j.Queue]},
 	}
+	// What ECS sets a job may set otherwise; what Batch sets it may not.
+	execution := "AWS_ECS_EC2"
+	if spec.fargate() {
+		execution = "AWS_ECS_FARGATE"
+		region := s.o.Scope.Region
+		t.Spec.Env = append(t.Spec.Env, driver.Var{Name: "AWS_REGION", Value: region}, driver.Var{Name: "AWS_DEFAULT_REGION", Value: region})
+	}
+	t.Spec.Env = append(t.Spec.Env, driver.Var{Name: "AWS_EXECUTION_ENV", Value: execution})
 	for _, v := range spec.environment() {
 		t.Spec.Env = append(t.Spec.Env, driver.Var{Name: v.Name, Value: v.Value})
 	}
@@ -72,12 +83,6 @@ func (s *Service) Attempt(ctx context.Context, id batch.AttemptID) (Task, error)
 			t.Spec.Env = append(t.Spec.Env, driver.Var{Name: "AWS_BATCH_JOB_ARRAY_SIZE", Value: itoa(int64(jobs[1].Size))})
 		}
 	}
-	execution := "AWS_ECS_EC2"
-	if spec.fargate() {
-		execution = "AWS_ECS_FARGATE"
-		t.Spec.Env = append(t.Spec.Env, driver.Var{Name: "AWS_REGION", Value: s.o.Scope.Region}, driver.Var{Name: "AWS_DEFAULT_REGION", Value: s.o.Scope.Region})
-	}
-	t.Spec.Env = append(t.Spec.Env, driver.Var{Name: "AWS_EXECUTION_ENV", Value: execution})
 	return t, nil
 }
 

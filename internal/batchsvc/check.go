@@ -1,6 +1,7 @@
 package batchsvc
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -48,6 +49,9 @@ func checkDefinition(in *batchapi.RegisterJobDefinitionRequest) error {
 	if err := checkLegacy(p); err != nil {
 		return err
 	}
+	if strings.Contains(p.Image+p.User+strings.Join(p.Command, ""), "\x00") {
+		return invalid("image, user and command must not contain the character NUL.")
+	}
 	s := spec{definition: &definition{name: in.JobDefinitionName, req: in}}
 	needs, err := s.needs()
 	if err != nil {
@@ -57,8 +61,15 @@ func checkDefinition(in *batchapi.RegisterJobDefinitionRequest) error {
 		if p.ExecutionRoleArn == "" {
 			return invalid("executionRoleArn is required for Fargate jobs.")
 		}
-		if deref(p.Privileged) {
+		switch {
+		case deref(p.Privileged):
 			return invalid("privileged is not applicable for Fargate.")
+		case p.Vcpus != nil:
+			return invalid("vcpus is not applicable for Fargate. Use resource requirements instead.")
+		case p.Memory != nil:
+			return invalid("memory is not applicable for Fargate. Use resource requirements instead.")
+		case p.EphemeralStorage != nil && (deref(p.EphemeralStorage.SizeInGiB) < 21 || deref(p.EphemeralStorage.SizeInGiB) > 200):
+			return invalid("Ephemeral storage for Fargate tasks can be only between range 21 GiB to 200 GiB")
 		}
 		return checkFargate(needs)
 	}
@@ -162,6 +173,14 @@ var awslogsOptions = map[string]bool{
 	"awslogs-datetime-format": false, "awslogs-multiline-pattern": false,
 }
 
+// groupPattern and prefixPattern are CloudWatch Logs' rules for names. AWS does
+// not apply them before a job starts, and then fails it; a prefix leaves room
+// for the rest of a stream's name.
+var (
+	groupPattern  = regexp.MustCompile(`^[./_#A-Za-z0-9-]{0,512}$`)
+	prefixPattern = regexp.MustCompile(`^[^:*\x00-\x1f]{0,400}$`)
+)
+
 func checkLog(l *batchapi.LogConfiguration) error {
 	if l == nil {
 		return nil
@@ -181,25 +200,39 @@ func checkLog(l *batchapi.LogConfiguration) error {
 			return notBuilt("logConfiguration.options." + key)
 		}
 	}
+	if !groupPattern.MatchString(l.Options["awslogs-group"]) {
+		return invalid("awslogs-group must be the name of a log group: up to 512 letters, digits and ./_#-")
+	}
+	if !prefixPattern.MatchString(l.Options["awslogs-stream-prefix"]) {
+		return invalid("awslogs-stream-prefix must have at most 400 characters, and neither a colon nor an asterisk.")
+	}
 	return nil
 }
 
 // checkLegacy refuses one requirement in both of its forms, and twice.
 func checkLegacy(p *batchapi.ContainerProperties) error {
-	seen := make(map[string]bool)
-	for _, r := range p.ResourceRequirements {
-		if seen[r.Type] {
-			return invalid("Cannot provide duplicates in resourceRequirements.")
-		}
-		seen[r.Type] = true
-	}
+	seen, err := checkTypes(p.ResourceRequirements)
 	switch {
+	case err != nil:
+		return err
 	case p.Vcpus != nil && seen[batchapi.ResourceTypeVcpu]:
 		return invalid("Cannot use both ECS containerProperties vcpus and resourceRequirement VCPU.")
 	case p.Memory != nil && seen[batchapi.ResourceTypeMemory]:
 		return invalid("Cannot use both ECS containerProperties memory and resourceRequirement MEMORY.")
 	}
 	return nil
+}
+
+// checkTypes refuses two requirements of one type and returns the types.
+func checkTypes(list []batchapi.ResourceRequirement) (seen map[string]bool, err error) {
+	seen = make(map[string]bool, len(list))
+	for _, r := range list {
+		if seen[r.Type] {
+			return nil, invalid("Cannot provide duplicates in resourceRequirements.")
+		}
+		seen[r.Type] = true
+	}
+	return seen, nil
 }
 
 // fargateSizes are the memory sizes in MiB that a Fargate job may have, by its

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,9 +32,10 @@ func (d *definition) ref() string { return d.name + ":" + itoa(int64(d.revision)
 // definitions caches revisions: by row key for ever, by name as long as no newer
 // one is registered. It is emptied when it gets large.
 type definitions struct {
-	mu     sync.RWMutex // guards the maps; handlers share them
-	byID   map[int64]*definition
-	latest map[string]*definition // the newest active revision
+	mu         sync.RWMutex // guards all; handlers share them
+	byID       map[int64]*definition
+	latest     map[string]*definition // the newest active revision
+	registered int                    // how many were
 }
 
 const maxCached = 10_000
@@ -42,16 +44,40 @@ func (c *definitions) reset() {
 	c.byID, c.latest = make(map[int64]*definition), make(map[string]*definition)
 }
 
-func (c *definitions) add(d *definition, latest bool) {
+// newest returns the newest active revision where it is known, and what
+// addNewest wants to be told.
+func (c *definitions) newest(name string) (d *definition, registered int) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.latest[name], c.registered
+}
+
+// add keeps a revision that was read.
+func (c *definitions) add(d *definition) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.byID) >= maxCached {
 		c.reset()
 	}
 	c.byID[d.id] = d
-	if old := c.latest[d.name]; latest && (old == nil || old.revision < d.revision) {
+}
+
+// addNewest says that a revision was the newest one when it was read. It is not
+// believed if any was registered since: that one may be newer.
+func (c *definitions) addNewest(d *definition, registered int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if registered == c.registered {
 		c.latest[d.name] = d
 	}
+}
+
+// renew forgets which revision is the newest one: another has been registered.
+func (c *definitions) renew(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.latest, name)
+	c.registered++
 }
 
 // RegisterJobDefinition stores a new revision.
@@ -69,8 +95,9 @@ func (s *Service) RegisterJobDefinition(ctx context.Context, in *batchapi.Regist
 	if err != nil {
 		return nil, err
 	}
+	s.definitions.renew(in.JobDefinitionName)
 	d := &definition{id: reply.ID, name: in.JobDefinitionName, revision: reply.Revision, active: true, req: in}
-	s.definitions.add(d, true)
+	s.definitions.add(d)
 	return &batchapi.RegisterJobDefinitionResponse{
 		JobDefinitionName: d.name, JobDefinitionArn: s.o.Scope.ARN(batch.ARNJobDefinition, d.ref()), Revision: ptr(d.revision),
 	}, nil
@@ -95,7 +122,8 @@ func (s *Service) DescribeJobDefinitions(ctx context.Context, in *batchapi.Descr
 		return nil
 	}
 	if len(in.JobDefinitions) > 0 {
-		for _, ref := range in.JobDefinitions {
+		slices.Sort(in.JobDefinitions)
+		for _, ref := range slices.Compact(in.JobDefinitions) {
 			name, revision, err := definitionRef(ref)
 			if err != nil {
 				continue // what does not exist is left out
@@ -129,12 +157,10 @@ func (s *Service) DescribeJobDefinitions(ctx context.Context, in *batchapi.Descr
 	if err != nil {
 		return nil, err
 	}
-	if name, revision, ok := strings.Cut(token, ":"); ok {
-		n, err := strconv.ParseInt(revision, 10, 32)
-		if err != nil {
-			return nil, invalid("nextToken is not valid.")
+	if token != "" {
+		if f.AfterName, f.BeforeRevision, err = definitionRef(token); err != nil || f.BeforeRevision == 0 {
+			return nil, badToken()
 		}
-		f.AfterName, f.BeforeRevision = name, int32(n)
 	}
 	rows, err := s.o.Store.Definitions(ctx, f)
 	if err != nil {
@@ -217,8 +243,8 @@ func definitionRef(ref string) (name string, revision int32, err error) {
 		return "", 0, bad
 	}
 	if has {
-		n, err := strconv.ParseInt(rev, 10, 32)
-		if err != nil || n < 1 {
+		n, err := strconv.ParseUint(rev, 10, 31)
+		if err != nil || n == 0 {
 			return "", 0, bad
 		}
 		revision = int32(n)
@@ -232,9 +258,7 @@ func (s *Service) definitionFor(ctx context.Context, ref string) (*definition, e
 	if err != nil {
 		return nil, err
 	}
-	s.definitions.mu.RLock()
-	d := s.definitions.latest[name]
-	s.definitions.mu.RUnlock()
+	d, registered := s.definitions.newest(name)
 	if d != nil && (revision == 0 || revision == d.revision) {
 		return d, nil
 	}
@@ -251,7 +275,10 @@ func (s *Service) definitionFor(ctx context.Context, ref string) (*definition, e
 	if d, err = decodeDefinition(rows[0]); err != nil {
 		return nil, err
 	}
-	s.definitions.add(d, revision == 0)
+	s.definitions.add(d)
+	if revision == 0 {
+		s.definitions.addNewest(d, registered)
+	}
 	return d, nil
 }
 
@@ -280,7 +307,7 @@ func (s *Service) definitionsByID(ctx context.Context, ids []int64) (map[int64]*
 		if err != nil {
 			return nil, err
 		}
-		s.definitions.add(d, false)
+		s.definitions.add(d)
 		found[row.ID] = d
 	}
 	for _, id := range missing {

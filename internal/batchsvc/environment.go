@@ -2,6 +2,7 @@ package batchsvc
 
 import (
 	"context"
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -53,6 +54,15 @@ var environmentRules = []struct {
 	{func(_ *batchapi.CreateComputeEnvironmentRequest, r *batchapi.ComputeResource) bool {
 		return fargate(r.Type) && r.DesiredvCpus != nil
 	}, "desiredvCpus is not applicable for Fargate."},
+	{func(_ *batchapi.CreateComputeEnvironmentRequest, r *batchapi.ComputeResource) bool {
+		return fargate(r.Type) && r.MinvCpus != nil
+	}, "minvCpus is not applicable for Fargate."},
+	{func(_ *batchapi.CreateComputeEnvironmentRequest, r *batchapi.ComputeResource) bool {
+		return fargate(r.Type) && len(r.InstanceTypes) > 0
+	}, "instanceTypes is not applicable for Fargate."},
+	{func(_ *batchapi.CreateComputeEnvironmentRequest, r *batchapi.ComputeResource) bool {
+		return fargate(r.Type) && len(r.Tags) > 0
+	}, "tags is not applicable for Fargate."},
 	{func(_ *batchapi.CreateComputeEnvironmentRequest, r *batchapi.ComputeResource) bool {
 		return fargate(r.Type) && len(r.SecurityGroupIds) > 5
 	}, "Fargate supports a maximum of 5 security groups."},
@@ -131,7 +141,7 @@ func (s *Service) DescribeComputeEnvironments(ctx context.Context, in *batchapi.
 func (s *Service) environmentDetail(row core.EnvironmentRow) (*batchapi.ComputeEnvironmentDetail, error) {
 	var in batchapi.CreateComputeEnvironmentRequest
 	if err := in.UnmarshalJSON(row.Spec); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("decode compute environment %s: %w", row.Name, err)
 	}
 	state := batchapi.CEStateEnabled
 	if !row.Enabled {

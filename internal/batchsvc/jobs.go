@@ -180,13 +180,27 @@ func (c *surroundings) container(j *store.Job, spec *spec) (*batchapi.ContainerD
 		d.FargatePlatformConfiguration = &batchapi.FargatePlatformConfiguration{PlatformVersion: "LATEST"}
 	}
 	if j.Attempt > 0 && !j.IsArray() {
-		d.ExitCode, d.Reason = j.ExitCode, j.Reason
+		d.ExitCode, d.Reason = exitCode(j, j.ExitCode), j.Reason
+		// One that was ended while it waited to be tried again has the exit of
+		// its last attempt still.
+		if n := len(j.Attempts); n > 0 && j.Attempts[n-1].Number == j.Attempt {
+			d.ExitCode, d.Reason = exitCode(j, j.Attempts[n-1].ExitCode), j.Attempts[n-1].Reason
+		}
 		d.ContainerInstanceArn, d.TaskArn = c.task(j, spec, j.Host, j.Attempt)
 		if ran := j.State == batch.Running || j.State != batch.Starting && lastRan(j); ran {
 			_, d.LogStreamName = spec.log(attemptID(j, j.Attempt))
 		}
 	}
 	return d, nil
+}
+
+// exitCode leaves out the zero of a job that has failed nonetheless, because it
+// was terminated or timed out: clients take a zero for success.
+func exitCode(j *store.Job, code *int32) *int32 {
+	if j.State == batch.Failed && deref(code) == 0 {
+		return nil
+	}
+	return code
 }
 
 func describedLog(l *batchapi.LogConfiguration) *batchapi.LogConfiguration {
@@ -213,7 +227,7 @@ func (c *surroundings) task(j *store.Job, spec *spec, host int64, number int32) 
 func (c *surroundings) attempt(j *store.Job, spec *spec, a core.AttemptRow) batchapi.AttemptDetail {
 	d := batchapi.AttemptDetail{
 		Container: &batchapi.AttemptContainerDetail{
-			ExitCode: a.ExitCode, Reason: a.Reason, NetworkInterfaces: []batchapi.NetworkInterface{},
+			ExitCode: exitCode(j, a.ExitCode), Reason: a.Reason, NetworkInterfaces: []batchapi.NetworkInterface{},
 		},
 		StartedAt: instant(a.StartedAt), StoppedAt: instant(a.StoppedAt), StatusReason: a.StatusReason,
 	}

@@ -75,8 +75,8 @@ func (s *Service) listFilter(ctx context.Context, in *batchapi.ListJobsRequest) 
 	}
 	var after int64
 	if token != "" {
-		if after, err = strconv.ParseInt(token, 10, 64); err != nil || after < 1 {
-			return f, &batch.Error{Code: batch.Invalid, Field: "nextToken", Message: "nextToken is not valid."}
+		if after, err = strconv.ParseInt(token, 10, 64); err != nil || after < 1 || in.ArrayJobId != "" && after > maxArraySize {
+			return f, badToken()
 		}
 	}
 	if in.ArrayJobId != "" {
@@ -99,8 +99,8 @@ func (s *Service) summary(j *store.Job, d *definition) batchapi.JobSummary {
 		StartedAt: instant(j.StartedAt), StoppedAt: instant(j.StoppedAt),
 		JobDefinition: s.o.Scope.ARN(batch.ARNJobDefinition, d.ref()),
 	}
-	if j.ExitCode != nil || j.Reason != "" {
-		out.Container = &batchapi.ContainerSummary{ExitCode: j.ExitCode, Reason: j.Reason}
+	if code := exitCode(j, j.ExitCode); code != nil || j.Reason != "" {
+		out.Container = &batchapi.ContainerSummary{ExitCode: code, Reason: j.Reason}
 	}
 	if i, child := j.Ref.Index(); child {
 		out.ArrayProperties = &batchapi.ArrayPropertiesSummary{Index: ptr(int32(i))}

@@ -3,6 +3,7 @@ package batchsvc
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/bargehq/barge/internal/awsapi/batchapi"
@@ -101,7 +102,7 @@ func (s *Service) DescribeJobQueues(ctx context.Context, in *batchapi.DescribeJo
 func (s *Service) queueDetail(row core.QueueRow) (*batchapi.JobQueueDetail, error) {
 	var in batchapi.CreateJobQueueRequest
 	if err := in.UnmarshalJSON(row.Spec); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("decode job queue %s: %w", row.Name, err)
 	}
 	state := batchapi.JQStateEnabled
 	if !row.Enabled {

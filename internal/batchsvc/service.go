@@ -103,6 +103,9 @@ func page[T any](list []T, name func(T) string, maxResults *int32, token string)
 	if err != nil {
 		return nil, "", err
 	}
+	if after != "" && !namePattern.MatchString(after) {
+		return nil, "", badToken()
+	}
 	limit, err := limitOf(maxResults, maxNames)
 	if err != nil {
 		return nil, "", err
@@ -144,7 +147,11 @@ func writeToken(s string) string { return base64.RawURLEncoding.EncodeToString([
 func readToken(token string) (string, error) {
 	s, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil {
-		return "", &batch.Error{Code: batch.Invalid, Field: "nextToken", Message: "nextToken is not valid."}
+		return "", badToken()
 	}
 	return string(s), nil
+}
+
+func badToken() error {
+	return &batch.Error{Code: batch.Invalid, Field: "nextToken", Message: "nextToken is not valid."}
 }

@@ -49,16 +49,15 @@ func (s *spec) command() ([]string, error) {
 	parameters := s.parameters()
 	out := make([]string, 0, len(command))
 	for _, word := range command {
-		name, ok := strings.CutPrefix(word, "Ref::")
-		if !ok {
-			out = append(out, word)
-			continue
+		if name, ok := strings.CutPrefix(word, "Ref::"); ok {
+			if word, ok = parameters[name]; !ok {
+				return nil, invalid("Unable to substitute value. No parameter found for reference %s", name)
+			}
 		}
-		value, ok := parameters[name]
-		if !ok {
-			return nil, invalid("Unable to substitute value. No parameter found for reference %s", name)
+		if strings.Contains(word, "\x00") {
+			return nil, invalid("command must not contain the character NUL.")
 		}
-		out = append(out, value)
+		out = append(out, word)
 	}
 	return out, nil
 }

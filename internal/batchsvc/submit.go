@@ -97,6 +97,9 @@ func checkSubmit(in *batchapi.SubmitJobRequest) error {
 		if o.InstanceType != "" {
 			return notBuilt("containerOverrides.instanceType")
 		}
+		if _, err := checkTypes(o.ResourceRequirements); err != nil {
+			return err
+		}
 		return checkEnvironment(o.Environment)
 	}
 	return nil
@@ -104,8 +107,11 @@ func checkSubmit(in *batchapi.SubmitJobRequest) error {
 
 // checkSpec checks what only the definition and the overrides together tell.
 func (s *Service) checkSpec(job *spec) (amounts, error) {
-	if job.fargate() && (job.overrides().Vcpus != nil || job.overrides().Memory != nil) {
+	if job.fargate() && job.overrides().Vcpus != nil {
 		return amounts{}, invalid("vcpus is not applicable for Fargate. Use resource requirements instead.")
+	}
+	if job.fargate() && job.overrides().Memory != nil {
+		return amounts{}, invalid("memory is not applicable for Fargate. Use resource requirements instead.")
 	}
 	needs, err := job.needs()
 	if err != nil {

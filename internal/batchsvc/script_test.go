@@ -1,0 +1,215 @@
+package batchsvc_test
+
+import (
+	"cmp"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"net/http"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/datadriven"
+
+	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core"
+)
+
+// TestScripts runs testdata/*.txt, each over a store in memory and one on disk.
+// `go test ./internal/batchsvc -rewrite` writes the answers.
+//
+//	call OPERATION [as=NAME] [pick=MEMBER|(MEMBERS)]  the request below; $NAME in it is
+//	    a job's id, `as` names the one in the answer, `pick` prints those
+//	    members only, wherever they are
+//	host NAME vcpu=N     a host of the first environment
+//	running JOB#N at=MS  an attempt runs
+//	exit JOB#N [from=MS] to=MS [code=N] [reason=TEXT] [status=TEXT]
+//	effects              what hosts were asked for since
+//	attempt JOB#N        what a host runs
+//	alias GROUP STREAM   the stream that is meant
+//	restart              a new engine and service over the same store
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	paths, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(paths) == 0 {
+		t.Fatal(paths, err)
+	}
+	kinds := []string{"memory", "sqlite"}
+	if f := flag.Lookup("rewrite"); f != nil && f.Value.String() == "true" {
+		kinds = kinds[:1] // or both would write the file
+	}
+	for _, path := range paths {
+		for _, kind := range kinds {
+			t.Run(filepath.Base(path)+"/"+kind, func(t *testing.T) {
+				t.Parallel()
+				var dir string
+				if kind == "sqlite" {
+					dir = t.TempDir()
+				}
+				w := newWorld(t, dir)
+				datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+					return w.plain(w.run(t, d)) + "\n"
+				})
+			})
+		}
+	}
+}
+
+func (w *world) run(t *testing.T, d *datadriven.TestData) string {
+	t.Helper()
+	switch d.Cmd {
+	case "call":
+		return w.script(t, d)
+	case "host":
+		w.tell(core.HostSeen{Environment: 1, Name: d.CmdArgs[0].Key, Capacity: batch.Resources{
+			MilliVCPU: int64(arg(t, d, "vcpu", 0)) * 1000, MemoryMiB: batch.Unlimited,
+		}})
+	case "running":
+		w.tell(core.AttemptRunning{Attempt: w.attemptID(t, d), At: at(t, d, "at")})
+	case "exit":
+		end := core.AttemptEnded{
+			Attempt: w.attemptID(t, d), StartedAt: at(t, d, "from"), StoppedAt: at(t, d, "to"),
+			Reason:       strings.ReplaceAll(arg(t, d, "reason", ""), "_", " "),
+			StatusReason: strings.ReplaceAll(arg(t, d, "status", "Essential_container_in_task_exited"), "_", " "),
+		}
+		if d.HasArg("code") {
+			code := int32(arg(t, d, "code", 0))
+			end.ExitCode = &code
+		}
+		w.tell(end)
+	case "effects":
+		return cmp.Or(strings.Join(w.settled(), "\n"), "none")
+	case "attempt":
+		return w.task(t, w.attemptID(t, d))
+	case "alias":
+		stream, ok := w.service.StreamAlias(t.Context(), d.CmdArgs[0].Key, w.named(d.CmdArgs[1].Key))
+		return fmt.Sprintf("%s %t", stream, ok)
+	case "restart":
+		w.settled()
+		w.stop()
+		w.open(t)
+	default:
+		d.Fatalf(t, "unknown command")
+	}
+	w.settledKeep()
+	return "ok"
+}
+
+// settledKeep waits like settled and keeps the effects.
+func (w *world) settledKeep() {
+	effects := w.settled()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.effects = append(effects, w.effects...)
+}
+
+func arg[T any](t *testing.T, d *datadriven.TestData, key string, otherwise T) T {
+	t.Helper()
+	v := otherwise
+	d.MaybeScanArgs(t, key, &v)
+	return v
+}
+
+// at reads a moment: milliseconds after one that is far ahead, so that no
+// timeout ends what a script runs.
+func at(t *testing.T, d *datadriven.TestData, key string) batch.Instant {
+	t.Helper()
+	if ms := arg(t, d, key, 0); ms != 0 {
+		return batch.Instant(4e12 + ms)
+	}
+	return 0
+}
+
+func (w *world) attemptID(t *testing.T, d *datadriven.TestData) batch.AttemptID {
+	t.Helper()
+	job, number, _ := strings.Cut(d.CmdArgs[0].Key, "#")
+	id, ok := batch.ParseAttemptID(w.ref(t, job).String() + "/" + number)
+	if !ok {
+		d.Fatalf(t, "%s is no attempt", d.CmdArgs[0].Key)
+	}
+	return id
+}
+
+var variable = regexp.MustCompile(`\$[a-z]+`)
+
+// named puts the ids of jobs for their names.
+func (w *world) named(text string) string {
+	return variable.ReplaceAllStringFunc(text, func(v string) string { return w.names[v[1:]] })
+}
+
+func (w *world) script(t *testing.T, d *datadriven.TestData) string {
+	t.Helper()
+	status, body := w.call(d.CmdArgs[0].Key, w.named(d.Input))
+	w.settledKeep()
+	if d.HasArg("as") {
+		var made struct{ JobID string }
+		if err := json.Unmarshal(body, &made); err != nil || made.JobID == "" {
+			d.Fatalf(t, "%v: %s", err, body)
+		}
+		w.names[arg(t, d, "as", "")] = made.JobID
+	}
+	var answer any
+	if err := json.Unmarshal([]byte(w.plain(string(body))), &answer); err != nil {
+		d.Fatalf(t, "%v: %s", err, body)
+	}
+	if status != http.StatusOK {
+		return fmt.Sprintf("%d %s", status, layout(answer, ""))
+	}
+	if i := slices.IndexFunc(d.CmdArgs, func(a datadriven.CmdArg) bool { return a.Key == "pick" }); i >= 0 {
+		var lines []string
+		pick(answer, d.CmdArgs[i].Vals, &lines)
+		return strings.Join(lines, "\n")
+	}
+	return layout(answer, "")
+}
+
+// task prints what a host is given.
+func (w *world) task(t *testing.T, id batch.AttemptID) string {
+	t.Helper()
+	task, err := w.service.Attempt(t.Context(), id)
+	if err != nil {
+		return err.Error()
+	}
+	var b strings.Builder
+	s := task.Spec
+	fmt.Fprintf(&b, "attempt %s\nimage %s\ncommand %q\nneeds %s\n", s.Attempt, s.Image, s.Command, s.Resources)
+	fmt.Fprintf(&b, "user %q privileged %t readonly %t stop %s\n", s.User, s.Privileged, s.ReadonlyRootFS, s.StopTimeout)
+	for _, key := range slices.Sorted(maps.Keys(s.Labels)) {
+		fmt.Fprintf(&b, "label %s=%s\n", key, s.Labels[key])
+	}
+	for _, v := range s.Env {
+		fmt.Fprintf(&b, "env %s=%s\n", v.Name, v.Value)
+	}
+	fmt.Fprintf(&b, "log %s %s\nnotes %q\non %s", task.Group, task.Stream, task.Notes, task.Instance)
+	return b.String()
+}
+
+// pick prints the members of that name of all objects in v: one line for each
+// object that has any.
+func pick(v any, members []string, lines *[]string) {
+	switch v := v.(type) {
+	case map[string]any:
+		var found []string
+		for _, m := range members {
+			if e, ok := v[m]; ok {
+				found = append(found, m+"="+flat(e))
+			}
+		}
+		if len(found) > 0 {
+			*lines = append(*lines, strings.Join(found, " "))
+		}
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			if !slices.Contains(members, key) {
+				pick(v[key], members, lines)
+			}
+		}
+	case []any:
+		for _, e := range v {
+			pick(e, members, lines)
+		}
+	}
+}
