@@ -196,7 +196,7 @@ func (s *Service) definitionDetail(d *definition) batchapi.JobDefinition {
 	return batchapi.JobDefinition{
 		JobDefinitionName: d.name, JobDefinitionArn: s.o.Scope.ARN(batch.ARNJobDefinition, d.ref()), Revision: ptr(d.revision),
 		Status: status, Type: r.Type, SchedulingPriority: r.SchedulingPriority, Parameters: orMap(r.Parameters),
-		RetryStrategy: describedRetry(r.RetryStrategy), ContainerProperties: describedProperties(r.ContainerProperties),
+		RetryStrategy: describedRetry(r.RetryStrategy), ContainerProperties: describedProperties(r.ContainerProperties, (&spec{definition: d}).fargate()),
 		Timeout: r.Timeout, Tags: orMap(r.Tags), PropagateTags: r.PropagateTags, PlatformCapabilities: r.PlatformCapabilities,
 		ContainerOrchestrationType: batchapi.OrchestrationTypeEcs,
 	}
@@ -217,7 +217,7 @@ func describedRetry(r *batchapi.RetryStrategy) *batchapi.RetryStrategy {
 
 // describedProperties are container properties as AWS answers them: with empty
 // lists where nothing was given, without variables that have no value.
-func describedProperties(p *batchapi.ContainerProperties) *batchapi.ContainerProperties {
+func describedProperties(p *batchapi.ContainerProperties, fargate bool) *batchapi.ContainerProperties {
 	if p == nil {
 		return nil
 	}
@@ -225,6 +225,10 @@ func describedProperties(p *batchapi.ContainerProperties) *batchapi.ContainerPro
 	d.Command, d.Volumes, d.MountPoints, d.Ulimits = or(p.Command), or(p.Volumes), or(p.MountPoints), or(p.Ulimits)
 	d.ResourceRequirements, d.Secrets = or(p.ResourceRequirements), or(p.Secrets)
 	d.Environment = mergeEnvironment(p.Environment, nil)
+	d.LogConfiguration = describedLog(p.LogConfiguration)
+	if fargate && d.FargatePlatformConfiguration == nil {
+		d.FargatePlatformConfiguration = &batchapi.FargatePlatformConfiguration{PlatformVersion: "LATEST"}
+	}
 	return &d
 }
 

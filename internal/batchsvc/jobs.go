@@ -166,18 +166,15 @@ func (c *surroundings) container(j *store.Job, spec *spec) (*batchapi.ContainerD
 	if err != nil {
 		return nil, err
 	}
-	p := spec.properties()
+	p := describedProperties(spec.properties(), spec.fargate())
 	vcpus, memory := spec.legacy()
 	d := &batchapi.ContainerDetail{
 		Image: p.Image, Vcpus: vcpus, Memory: memory, Command: command, JobRoleArn: p.JobRoleArn, ExecutionRoleArn: p.ExecutionRoleArn,
-		Volumes: or(p.Volumes), Environment: spec.environment(), MountPoints: or(p.MountPoints),
-		ReadonlyRootFilesystem: p.ReadonlyRootFilesystem, Ulimits: or(p.Ulimits), Privileged: p.Privileged, User: p.User,
+		Volumes: p.Volumes, Environment: spec.environment(), MountPoints: p.MountPoints,
+		ReadonlyRootFilesystem: p.ReadonlyRootFilesystem, Ulimits: p.Ulimits, Privileged: p.Privileged, User: p.User,
 		NetworkInterfaces: []batchapi.NetworkInterface{}, ResourceRequirements: spec.requirements(), LinuxParameters: p.LinuxParameters,
-		LogConfiguration: describedLog(p.LogConfiguration), Secrets: or(p.Secrets), NetworkConfiguration: p.NetworkConfiguration,
+		LogConfiguration: p.LogConfiguration, Secrets: p.Secrets, NetworkConfiguration: p.NetworkConfiguration,
 		FargatePlatformConfiguration: p.FargatePlatformConfiguration, EphemeralStorage: p.EphemeralStorage, RuntimePlatform: p.RuntimePlatform,
-	}
-	if spec.fargate() && d.FargatePlatformConfiguration == nil {
-		d.FargatePlatformConfiguration = &batchapi.FargatePlatformConfiguration{PlatformVersion: "LATEST"}
 	}
 	if j.Attempt > 0 && !j.IsArray() {
 		d.ExitCode, d.Reason = exitCode(j, j.ExitCode), j.Reason

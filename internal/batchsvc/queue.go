@@ -35,6 +35,9 @@ func (s *Service) CreateJobQueue(ctx context.Context, in *batchapi.CreateJobQueu
 	if err != nil {
 		return nil, err
 	}
+	if err = s.checkKinds(ctx, names); err != nil {
+		return nil, err
+	}
 	_, err = s.o.Do(ctx, core.CreateQueue{
 		Name: in.JobQueueName, Enabled: in.State != batchapi.JQStateDisabled, Priority: *in.Priority,
 		Environments: names, Spec: in.AppendJSON(nil),
@@ -72,6 +75,31 @@ func environmentOrder(list []batchapi.ComputeEnvironmentOrder) ([]string, error)
 		names = append(names, name)
 	}
 	return names, nil
+}
+
+// checkKinds refuses Fargate and EC2 environments in one queue. Those that do
+// not exist are the core's to refuse.
+func (s *Service) checkKinds(ctx context.Context, names []string) error {
+	rows, err := s.o.Store.Environments(ctx)
+	if err != nil {
+		return err
+	}
+	var onFargate, onEC2 bool
+	for _, row := range rows {
+		if !slices.Contains(names, row.Name) {
+			continue
+		}
+		d, detailErr := s.environmentDetail(row)
+		if detailErr != nil {
+			return detailErr
+		}
+		onFargate = onFargate || fargate(d.ComputeResources.Type)
+		onEC2 = onEC2 || !fargate(d.ComputeResources.Type)
+	}
+	if onFargate && onEC2 {
+		return invalid("Fargate and EC2 compute environments can not be mixed.")
+	}
+	return nil
 }
 
 // DescribeJobQueues lists queues by name. Names that do not exist are left out.

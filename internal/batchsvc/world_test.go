@@ -223,3 +223,13 @@ func layout(v any, indent string) string {
 	}
 	return b.String()
 }
+
+// field returns a member of an answer.
+func field(t *testing.T, answer []byte, name string) any {
+	t.Helper()
+	var m map[string]any
+	if err := json.Unmarshal(answer, &m); err != nil {
+		t.Errorf("%v: %s", err, answer)
+	}
+	return m[name]
+}
