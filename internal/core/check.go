@@ -55,6 +55,9 @@ func (s *State) Check() error {
 			if j.ref.Child > p.array.next {
 				bad("child %s is active, above next %d", ref, p.array.next)
 			}
+			if p.flags&Terminated != 0 && j.flags&Terminated == 0 && !s.willSweep(p, j.ref.Child-1) {
+				bad("child %s lives, its array job is terminated and nobody sees to it", ref)
+			}
 			c := counts[p]
 			c[j.state]++
 			counts[p] = c
@@ -82,6 +85,11 @@ func (s *State) Check() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// willSweep reports whether a child of an array job is going to be ended.
+func (s *State) willSweep(parent *job, index int32) bool {
+	return slices.ContainsFunc(s.sweeps, func(w sweep) bool { return w.parent == parent && w.index <= index })
 }
 
 func (s *State) checkArrays(counts map[*job][batch.JobStates]int32, bad func(string, ...any)) {

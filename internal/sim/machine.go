@@ -21,6 +21,7 @@ type process struct {
 	startedAt, stoppedAt batch.Instant
 	ended                bool
 	code                 int32
+	stored               bool // the report that it runs is durable
 }
 
 func (m *machine) init(w *World) {
@@ -58,8 +59,8 @@ func (m *machine) report(in core.Input, durable func()) {
 		}
 	}}
 	m.w.inbox = append(m.w.inbox, c)
-	if m.w.chance(10) {
-		m.w.inbox = append(m.w.inbox, c) // said twice
+	if m.w.chance(5) { // said twice, perhaps when another attempt runs
+		m.soon(20_000, func() { m.w.inbox = append(m.w.inbox, engine.Call{Input: in, Report: true}) })
 	}
 }
 
@@ -88,7 +89,7 @@ func (m *machine) start(id batch.AttemptID) {
 			m.live[id.Job] = id
 			m.w.after(m.w.rng.Int64N(20_000), func() { m.exit(id, int32(m.w.rng.IntN(3)/2)) })
 		}
-		m.report(core.AttemptRunning{Attempt: id, At: p.startedAt}, nil)
+		m.report(core.AttemptRunning{Attempt: id, At: p.startedAt}, func() { p.stored = true })
 		m.supervise(id)
 	})
 }
@@ -99,6 +100,9 @@ func (m *machine) attach(id batch.AttemptID) {
 		return
 	}
 	m.known[id] = true
+	if m.starts[id] == 0 {
+		m.w.bad("attempt %s never ran and is taken up", id)
+	}
 	m.supervise(id)
 }
 
@@ -110,8 +114,10 @@ func (m *machine) exit(id batch.AttemptID, code int32) {
 	}
 	p.ended, p.code, p.stoppedAt = true, code, m.w.now
 	delete(m.live, id.Job)
-	if m.w.chance(50) {
-		delete(m.attempts, id) // somebody removes it behind our back
+	// Somebody removes it behind our back. Were it not known to have run, nothing
+	// could tell it from one that was never started.
+	if p.stored && m.w.chance(20) {
+		delete(m.attempts, id)
 	}
 	if m.w.rounds != nil && m.known[id] {
 		m.supervise(id)
