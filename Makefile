@@ -20,8 +20,9 @@ demo: build ## Build, start a server, and walk through a job, an array, logs
 	demo/demo.sh bin/barge
 
 .PHONY: gen
-gen: ## Generate the API surface from spec/
+gen: ## Generate the API surface from spec/, and the pages made from tables
 	$(GO) run ./cmd/apigen
+	$(GO) test ./internal/batchsvc -run TestDocs -update >/dev/null
 
 .PHONY: lint
 lint: ## Check formatting, layers and the other rules of .golangci.yml
@@ -46,4 +47,4 @@ bench: build ## Measure, and write docs/benchmarks.md
 
 .PHONY: check
 check: gen lint race sim ## All that CI checks and that needs nothing installed
-	git diff --exit-code -- internal/awsapi
+	git diff --exit-code -- internal/awsapi docs

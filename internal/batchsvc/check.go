@@ -30,6 +30,9 @@ func checkDefinition(in *batchapi.RegisterJobDefinitionRequest) error {
 	case in.SchedulingPriority != nil && (*in.SchedulingPriority < 0 || *in.SchedulingPriority > 9999):
 		return invalid("Scheduling priority must be between 0 and 9999.")
 	}
+	if err := checkExtensions(onDefinition, in.Tags); err != nil {
+		return err
+	}
 	if err := checkRetry(in.RetryStrategy); err != nil {
 		return err
 	}

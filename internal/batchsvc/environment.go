@@ -96,6 +96,9 @@ func (s *Service) CreateComputeEnvironment(ctx context.Context, in *batchapi.Cre
 			return nil, invalid("%s", rule.message)
 		}
 	}
+	if err := checkExtensions(onEnvironment, in.Tags); err != nil {
+		return nil, err
+	}
 	_, err := s.o.Do(ctx, core.CreateEnvironment{
 		Name: in.ComputeEnvironmentName, Enabled: in.State != batchapi.CEStateDisabled,
 		MaxVCPU: int64(deref(in.ComputeResources.MaxvCpus)) * 1000, Spec: in.AppendJSON(nil),

@@ -31,6 +31,9 @@ func (s *Service) CreateJobQueue(ctx context.Context, in *batchapi.CreateJobQueu
 	case *in.Priority < 0:
 		return nil, invalid("priority must not be negative.")
 	}
+	if err := checkExtensions(onQueue, in.Tags); err != nil {
+		return nil, err
+	}
 	names, err := environmentOrder(in.ComputeEnvironmentOrder)
 	if err != nil {
 		return nil, err

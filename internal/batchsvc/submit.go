@@ -35,6 +35,13 @@ func (s *Service) SubmitJob(ctx context.Context, in *batchapi.SubmitJobRequest) 
 		return nil, err
 	}
 	job := spec{definition: d, submit: *in}
+	x, err := job.extensions()
+	if err != nil {
+		return nil, err
+	}
+	if x.clientToken != "" {
+		return nil, notBuilt("tag barge:client-token")
+	}
 	needs, err := s.checkSpec(&job)
 	if err != nil {
 		return nil, err
