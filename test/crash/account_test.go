@@ -51,9 +51,9 @@ func (s *server) settle(t *testing.T, orders []*order) (exist []*order, jobs map
 		ids = append(ids, o.id)
 	}
 	until(t, "all jobs to end", func() bool {
-		found, err := s.describe(ctx, ids)
-		if err != nil {
-			t.Fatalf("describe jobs: %v", err)
+		found, failed := s.describe(ctx, ids)
+		if failed != nil {
+			t.Fatalf("describe jobs: %v", failed)
 		}
 		for _, id := range ids {
 			if j, ok := found[id]; ok && !over(j.Status) {

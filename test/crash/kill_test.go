@@ -59,9 +59,15 @@ func (l *load) count(i int, err error) {
 func (l *load) submitter(ctx context.Context, rng *rand.Rand, client int) {
 	for n := 0; ctx.Err() == nil; n++ {
 		kinds := []order{
-			{lines: 3}, {lines: 0}, {lines: 2, attempts: 2, good: 3}, {lines: 4, attempts: 3, good: 2},
-			{lines: 10, pause: "0.2"}, {lines: 5, pause: "0.1", attempts: 2, good: 2},
-			{lines: 2, size: 2 + rng.IntN(4)}, {lines: 2, size: 3, bad: 2}, {lines: 3, size: 2, pause: "0.5", attempts: 2, bad: 1},
+			{lines: 3},
+			{lines: 0},
+			{lines: 2, attempts: 2, good: 3},
+			{lines: 4, attempts: 3, good: 2},
+			{lines: 10, pause: "0.2"},
+			{lines: 5, pause: "0.1", attempts: 2, good: 2},
+			{lines: 2, size: 2 + rng.IntN(4)},
+			{lines: 2, size: 3, bad: 2},
+			{lines: 3, size: 2, pause: "0.5", attempts: 2, bad: 1},
 		}
 		o := kinds[rng.IntN(len(kinds))]
 		o.name = fmt.Sprintf("c%d-%d", client, n)

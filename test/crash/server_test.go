@@ -1,8 +1,6 @@
 package crash
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -11,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -55,18 +52,6 @@ func buildAndRun(m *testing.M) int {
 		return 1
 	}
 	return m.Run()
-}
-
-// need skips the test for want of something, unless BARGE_REQUIRE names it.
-func need(t *testing.T, what string, err error) {
-	t.Helper()
-	if err == nil {
-		return
-	}
-	if slices.Contains(strings.Split(os.Getenv("BARGE_REQUIRE"), ","), what) {
-		t.Fatalf("BARGE_REQUIRE names %s: %v", what, err)
-	}
-	t.Skipf("needs %s: %v", what, err)
 }
 
 // patience is how long the machine may take for what should take moments.
@@ -223,16 +208,4 @@ func (s *server) endRunner(signal syscall.Signal) {
 		s.t.Errorf("end the runner: %v", err)
 	}
 	until(s.t, "the runner to end", func() bool { return s.runner() != pid })
-}
-
-// command runs the program to its end.
-func command(t *testing.T, args ...string) (output string, err error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	var out bytes.Buffer
-	cmd := exec.CommandContext(ctx, binary, args...)
-	cmd.Stdout, cmd.Stderr = &out, &out
-	err = cmd.Run()
-	return out.String(), err
 }
