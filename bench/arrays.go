@@ -16,14 +16,14 @@ func measureArrays(ctx context.Context, b *bench) (_ *table, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
-	if err := s.setUp(ctx, 1, 2); err != nil {
+	if err = s.setUp(ctx, 1, 2); err != nil {
 		return nil, err
 	}
 	c, err := dial(ctx, s.addr)
 	if err != nil {
 		return nil, err
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }() // all answers are there
 	t := &table{head: []string{"one at a time", "p50 ms", "p99 ms"}}
 	for _, k := range []struct{ name, body string }{
 		{"SubmitJob", submitBody},

@@ -13,18 +13,24 @@ import (
 // again while its processor time is watched.
 const idleTime = 5 * time.Second
 
+// startOnce tells how long a server takes until it answers.
+func (b *bench) startOnce(ctx context.Context, dir string) (time.Duration, error) {
+	s, err := b.serve(ctx, dir)
+	if err != nil {
+		return 0, err
+	}
+	return s.ready, s.stop()
+}
+
 // measureFootprint starts a server on a new directory.
 func measureFootprint(ctx context.Context, b *bench) (_ *table, err error) {
 	var fresh figures
 	for i := range b.rounds {
-		s, err := b.serve(ctx, filepath.Join(b.work, fmt.Sprintf("fresh-%d", i)))
-		if err != nil {
-			return nil, err
+		ready, failed := b.startOnce(ctx, filepath.Join(b.work, fmt.Sprintf("fresh-%d", i)))
+		if failed != nil {
+			return nil, failed
 		}
-		fresh = append(fresh, millis(s.ready))
-		if err := s.stop(); err != nil {
-			return nil, err
-		}
+		fresh = append(fresh, millis(ready))
 	}
 	s, err := b.serve(ctx, filepath.Join(b.work, "idle"))
 	if err != nil {

@@ -31,10 +31,10 @@ func measureJobs(ctx context.Context, b *bench) (_ *table, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
-	if err := s.setUp(ctx, environmentSize, 1); err != nil {
+	if err = s.setUp(ctx, environmentSize, 1); err != nil {
 		return nil, err
 	}
-	if _, err := runArray(ctx, s, 200); err != nil { // to warm up
+	if _, err = runArray(ctx, s, 200); err != nil { // to warm up
 		return nil, err
 	}
 	var arrays, singles, raw lives
@@ -119,11 +119,11 @@ func runArray(ctx context.Context, s *server, size int) (time.Duration, error) {
 		return 0, err
 	}
 	err = poll(ctx, 10*time.Millisecond, func() (bool, error) {
-		jobs, err := s.describe(ctx, id)
-		if err == nil && jobs[0].Status == "FAILED" {
-			err = fmt.Errorf("the array job has failed: %s", jobs[0].StatusReason)
+		jobs, failed := s.describe(ctx, id)
+		if failed == nil && jobs[0].Status == "FAILED" {
+			failed = fmt.Errorf("the array job has failed: %s", jobs[0].StatusReason)
 		}
-		return err == nil && jobs[0].Status == "SUCCEEDED", err
+		return failed == nil && jobs[0].Status == "SUCCEEDED", failed
 	})
 	took := time.Since(began)
 	if err != nil {
@@ -171,7 +171,7 @@ func runSingles(ctx context.Context, s *server, jobs int) (time.Duration, error)
 				errs[i] = err
 				return
 			}
-			defer c.Close()
+			defer func() { _ = c.Close() }() // all answers are there
 			for next.Add(1) <= int64(jobs) && errs[i] == nil {
 				errs[i] = c.exchange(request)
 			}
@@ -219,7 +219,7 @@ func measureRaw(ctx context.Context, processes int, l *lives) (best int, err err
 			return 0, err
 		}
 		began := time.Now()
-		if err := forkExec(ctx, processes/2, at); err != nil {
+		if err = forkExec(ctx, processes/2, at); err != nil {
 			return 0, err
 		}
 		took := time.Since(began)
@@ -261,8 +261,8 @@ func forkExec(ctx context.Context, processes, atOnce int) error {
 func usage() (own, children time.Duration, err error) {
 	total := func(who int) (time.Duration, error) {
 		var r syscall.Rusage
-		err := syscall.Getrusage(who, &r)
-		return time.Duration(r.Utime.Nano() + r.Stime.Nano()), err
+		failed := syscall.Getrusage(who, &r)
+		return time.Duration(r.Utime.Nano() + r.Stime.Nano()), failed
 	}
 	own, err = total(syscall.RUSAGE_SELF)
 	if err == nil {
@@ -308,11 +308,11 @@ func measureLatency(ctx context.Context, b *bench) (_ *table, err error) {
 		running := time.Duration(0)
 		var last job
 		err = poll(ctx, 250*time.Microsecond, func() (bool, error) {
-			jobs, err := s.describe(ctx, id)
-			if err != nil {
-				return false, err
+			described, failed := s.describe(ctx, id)
+			if failed != nil {
+				return false, failed
 			}
-			last = jobs[0]
+			last = described[0]
 			if running == 0 && last.StartedAt > 0 {
 				running = time.Since(began)
 			}

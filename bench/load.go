@@ -101,8 +101,8 @@ func (c *connection) exchange(request []byte) error {
 	problem := string(bytes.TrimSpace(status))
 	length := -1
 	for {
-		line, err := c.in.ReadSlice('\n')
-		if err != nil {
+		var line []byte
+		if line, err = c.in.ReadSlice('\n'); err != nil {
 			return err
 		}
 		line = bytes.TrimSpace(line)
@@ -141,7 +141,7 @@ func driveConnections(ctx context.Context, addr string, clients int, length time
 				errs[i] = err
 				return
 			}
-			defer c.Close()
+			defer func() { _ = c.Close() }() // all answers are there
 			for last := time.Now(); last.Sub(began) < length && ctx.Err() == nil; {
 				if errs[i] = c.exchange(request); errs[i] != nil {
 					return

@@ -102,7 +102,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) (err error) {
 	f.IntVar(&o.queued, "queued", 1_000_000, "how many jobs are queued where many are")
 	f.BoolVar(&asEcho, "echo", false, "be the plain server (started by this program)")
 	f.StringVar(&hold, "hold", "", "load this data directory and tell how much memory it takes (started by this program)")
-	switch err := f.Parse(args); {
+	switch err = f.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return nil
 	case err != nil:
@@ -124,7 +124,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) (err error) {
 	if b.barge, err = filepath.Abs(o.barge); err != nil {
 		return err
 	}
-	if _, err := os.Stat(b.barge); err != nil {
+	if _, err = os.Stat(b.barge); err != nil {
 		return fmt.Errorf("%w; build it first: make build", err)
 	}
 	if b.work, err = os.MkdirTemp(o.dir, "barge-bench-"); err != nil {

@@ -52,16 +52,12 @@ func measureMillion(ctx context.Context, b *bench) (*table, error) {
 	var resident [2]figures
 	for range b.rounds {
 		for i, dir := range []string{empty, full} {
-			s, err := b.serve(ctx, dir)
-			if err != nil {
-				return nil, err
+			start, rss, failed := b.weigh(ctx, dir)
+			if failed != nil {
+				return nil, failed
 			}
-			ready[i] = append(ready[i], s.ready.Seconds())
-			rss, err := residentOf(s.pid())
+			ready[i] = append(ready[i], start.Seconds())
 			resident[i] = append(resident[i], mib(rss))
-			if err := errors.Join(err, s.stop()); err != nil {
-				return nil, err
-			}
 		}
 	}
 	file, err := os.Stat(filepath.Join(full, "barge.db"))
@@ -83,6 +79,17 @@ func measureMillion(ctx context.Context, b *bench) (*table, error) {
 		"the store in this program's process, not over HTTP: %s jobs/s, each durable. "+
 		"When just ready, the server's resident memory still has the garbage of loading in it.", b.rounds, count(n/filled.Seconds()))
 	return t, nil
+}
+
+// weigh starts a server once: the time until it answers, and its resident bytes
+// then.
+func (b *bench) weigh(ctx context.Context, dir string) (ready time.Duration, resident int64, err error) {
+	s, err := b.serve(ctx, dir)
+	if err != nil {
+		return 0, 0, err
+	}
+	resident, err = residentOf(s.pid())
+	return s.ready, resident, errors.Join(err, s.stop())
 }
 
 // fill queues jobs in a data directory as a server would, in full rounds.
@@ -136,8 +143,8 @@ func fill(ctx context.Context, dir string, jobs int) (_ time.Duration, err error
 			return 0, fmt.Errorf("%d submits found no room in a round", len(rest))
 		}
 		if rounds.Seal(round) {
-			if err := s.Commit(ctx, round.Round); err != nil {
-				return 0, err
+			if failed := s.Commit(ctx, round.Round); failed != nil {
+				return 0, failed
 			}
 		}
 		round.Release(engine.Sinks{})

@@ -50,7 +50,7 @@ func (b *bench) serve(ctx context.Context, dir string) (*server, error) {
 	address := make(chan string, 1)
 	go func() {
 		defer close(s.stdout)
-		defer out.Close()
+		defer func() { _ = out.Close() }() // only read
 		for lines := bufio.NewScanner(out); lines.Scan(); {
 			if _, rest, ok := strings.Cut(lines.Text(), "AWS_ENDPOINT_URL=http://"); ok {
 				address <- rest

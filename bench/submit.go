@@ -36,7 +36,7 @@ func measureSubmit(ctx context.Context, b *bench) (_ *table, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
-	if err := s.setUp(ctx, 1, 2); err != nil {
+	if err = s.setUp(ctx, 1, 2); err != nil {
 		return nil, err
 	}
 	e, err := startEcho()
