@@ -7,7 +7,7 @@ import (
 
 // emptyStructCounts lists the members whose mere presence says something, so
 // that an empty structure is not the same as none.
-var emptyStructCounts = map[string]bool{
+var emptyStructCounts = map[string]bool{ //nolint:gochecknoglobals // a table that nothing writes
 	// Refused without attempts; Terraform's users know the message.
 	"RegisterJobDefinitionRequest.retryStrategy": true,
 	// Both choose the kind of a volume.
@@ -24,7 +24,7 @@ var emptyStructCounts = map[string]bool{
 
 // emptyTextCounts lists the members where an empty string removes a value and
 // absence leaves it. They are *string in Go.
-var emptyTextCounts = map[string]bool{
+var emptyTextCounts = map[string]bool{ //nolint:gochecknoglobals // a table that nothing writes
 	"ComputeResourceUpdate.ec2KeyPair": true,
 	"ComputeResourceUpdate.imageId":    true,
 }

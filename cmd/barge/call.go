@@ -63,7 +63,7 @@ func readRequest(arg string, stdin io.Reader) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }() // only read
 		return readBounded(f, maxCallRequest)
 	}
 	return []byte(arg), nil
@@ -91,7 +91,7 @@ func (c *client) call(ctx context.Context, operation string, body []byte) ([]byt
 		return nil, err
 	}
 	sum := sha256.Sum256(body)
-	if err := v4.NewSigner().SignHTTP(ctx, creds, req, hex.EncodeToString(sum[:]), service, c.region, time.Now()); err != nil {
+	if err = v4.NewSigner().SignHTTP(ctx, creds, req, hex.EncodeToString(sum[:]), service, c.region, time.Now()); err != nil {
 		return nil, fmt.Errorf("sign the request: %w", err)
 	}
 	resp, err := http.DefaultClient.Do(req)

@@ -144,11 +144,11 @@ const maxDescribed = 100
 // missing.
 func (c *client) describe(ctx context.Context, ids []string) (jobs []types.JobDetail, err error) {
 	err = c.steady(ctx, func() error {
-		out, err := c.batch.DescribeJobs(ctx, &batch.DescribeJobsInput{Jobs: ids})
-		if err == nil {
+		out, failed := c.batch.DescribeJobs(ctx, &batch.DescribeJobsInput{Jobs: ids})
+		if failed == nil {
 			jobs = out.Jobs
 		}
-		return err
+		return failed
 	})
 	return jobs, err
 }

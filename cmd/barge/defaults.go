@@ -24,7 +24,7 @@ func (c *client) ensureQueue(ctx context.Context, vcpus int32) error {
 	}
 	if most == 0 {
 		most = int32(runtime.NumCPU())
-		if _, err := c.batch.CreateComputeEnvironment(ctx, defaultEnvironment(most)); err != nil {
+		if _, err = c.batch.CreateComputeEnvironment(ctx, defaultEnvironment(most)); err != nil {
 			created := err
 			if most, err = c.environmentSize(ctx); err != nil || most == 0 {
 				return created

@@ -86,7 +86,7 @@ func (c *client) run(ctx context.Context, o runOptions, command []string, stdout
 		return err
 	}
 	if o.queue == "" {
-		if err := c.ensureQueue(ctx, o.vcpus); err != nil {
+		if err = c.ensureQueue(ctx, o.vcpus); err != nil {
 			return err
 		}
 	}
@@ -102,7 +102,7 @@ func (c *client) run(ctx context.Context, o runOptions, command []string, stdout
 	}
 	id := aws.ToString(out.JobId)
 	if o.detach {
-		_, err := fmt.Fprintln(stdout, id)
+		_, err = fmt.Fprintln(stdout, id)
 		return err
 	}
 	fmt.Fprintln(stderr, "barge: job", id)
