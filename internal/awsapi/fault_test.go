@@ -66,7 +66,7 @@ func TestRecover(t *testing.T) {
 		t.Errorf("a panic gave the error %v", err)
 	}
 	defer func() {
-		if v := recover(); v != http.ErrAbortHandler {
+		if v := recover(); v != http.ErrAbortHandler { //nolint:errorlint // net/http asks for this very value
 			t.Errorf("the deliberate panic became %v", v)
 		}
 	}()

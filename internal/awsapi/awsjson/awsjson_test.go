@@ -66,29 +66,49 @@ func TestRequests(t *testing.T) {
 		status                     int
 		answer, errorType          string
 	}{
-		{name: "plain", target: "Greeter_1.Greet", body: `{"name":"you","unknown":[{}]}`, status: 200,
-			answer: `{"greeting":"<hello> you\u0000"}`},
+		{
+			name: "plain", target: "Greeter_1.Greet", body: `{"name":"you","unknown":[{}]}`, status: 200,
+			answer: `{"greeting":"<hello> you\u0000"}`,
+		},
 		{name: "no body", target: "Greeter_1.Greet", status: 200, answer: `{"greeting":"<hello> \u0000"}`},
 		{name: "no answer", target: "Greeter_1.Greet", body: `{"name":"silent"}`, status: 200},
-		{name: "typed no", target: "Greeter_1.Greet", body: `{"name":"nobody"}`, status: 400, errorType: "ResourceNotFoundException",
-			answer: `{"__type":"ResourceNotFoundException","message":"Nobody is here."}`},
-		{name: "wrong type", target: "Greeter_1.Greet", body: `{"inner":{"limit":"5"}}`, status: 400, errorType: "SerializationException",
-			answer: `{"__type":"SerializationException","message":"Member inner.limit must not be a JSON string"}`},
-		{name: "not an object", target: "Greeter_1.Greet", body: `[]`, status: 400, errorType: "SerializationException",
-			answer: `{"__type":"SerializationException","message":"The request body must not be a JSON array"}`},
-		{name: "no JSON", target: "Greeter_1.Greet", body: `{"name"`, status: 400, errorType: "SerializationException",
-			answer: `{"__type":"SerializationException","message":"The request body is not JSON"}`},
-		{name: "too large", target: "Greeter_1.Greet", body: `{"name":"` + strings.Repeat("x", 100) + `"}`, status: 413,
+		{
+			name: "typed no", target: "Greeter_1.Greet", body: `{"name":"nobody"}`, status: 400, errorType: "ResourceNotFoundException",
+			answer: `{"__type":"ResourceNotFoundException","message":"Nobody is here."}`,
+		},
+		{
+			name: "wrong type", target: "Greeter_1.Greet", body: `{"inner":{"limit":"5"}}`, status: 400, errorType: "SerializationException",
+			answer: `{"__type":"SerializationException","message":"Member inner.limit must not be a JSON string"}`,
+		},
+		{
+			name: "not an object", target: "Greeter_1.Greet", body: `[]`, status: 400, errorType: "SerializationException",
+			answer: `{"__type":"SerializationException","message":"The request body must not be a JSON array"}`,
+		},
+		{
+			name: "no JSON", target: "Greeter_1.Greet", body: `{"name"`, status: 400, errorType: "SerializationException",
+			answer: `{"__type":"SerializationException","message":"The request body is not JSON"}`,
+		},
+		{
+			name: "too large", target: "Greeter_1.Greet", body: `{"name":"` + strings.Repeat("x", 100) + `"}`, status: 413,
 			errorType: "RequestEntityTooLargeException",
-			answer:    `{"__type":"RequestEntityTooLargeException","message":"The request body is larger than 100 bytes"}`},
-		{name: "unknown operation", target: "Greeter_1.Dance", status: 400, errorType: "UnknownOperationException",
-			answer: `{"__type":"UnknownOperationException","message":"The header X-Amz-Target names no operation: \"Greeter_1.Dance\""}`},
-		{name: "other service", target: "Other.Greet", status: 400, errorType: "UnknownOperationException",
-			answer: `{"__type":"UnknownOperationException","message":"The header X-Amz-Target names no operation: \"Other.Greet\""}`},
-		{name: "not built", target: "Greeter_1.Wave", status: 501, errorType: "NotImplemented",
-			answer: `{"__type":"NotImplemented","message":"The operation Wave is not implemented"}`},
-		{name: "not a POST", method: "GET", target: "Greeter_1.Greet", status: 404, errorType: "UnknownOperationException",
-			answer: `{"__type":"UnknownOperationException","message":"Operations are POST requests to /"}`},
+			answer:    `{"__type":"RequestEntityTooLargeException","message":"The request body is larger than 100 bytes"}`,
+		},
+		{
+			name: "unknown operation", target: "Greeter_1.Dance", status: 400, errorType: "UnknownOperationException",
+			answer: `{"__type":"UnknownOperationException","message":"The header X-Amz-Target names no operation: \"Greeter_1.Dance\""}`,
+		},
+		{
+			name: "other service", target: "Other.Greet", status: 400, errorType: "UnknownOperationException",
+			answer: `{"__type":"UnknownOperationException","message":"The header X-Amz-Target names no operation: \"Other.Greet\""}`,
+		},
+		{
+			name: "not built", target: "Greeter_1.Wave", status: 501, errorType: "NotImplemented",
+			answer: `{"__type":"NotImplemented","message":"The operation Wave is not implemented"}`,
+		},
+		{
+			name: "not a POST", method: "GET", target: "Greeter_1.Greet", status: 404, errorType: "UnknownOperationException",
+			answer: `{"__type":"UnknownOperationException","message":"Operations are POST requests to /"}`,
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

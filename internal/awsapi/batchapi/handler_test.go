@@ -55,8 +55,10 @@ func (f *fake) DescribeJobs(_ context.Context, in *batchapi.DescribeJobsRequest)
 	out := &batchapi.DescribeJobsResponse{Jobs: []batchapi.JobDetail{}}
 	for i, id := range in.Jobs {
 		at, code := int64(1_700_000_000_000+i), int32(137)
-		out.Jobs = append(out.Jobs, batchapi.JobDetail{JobId: id, Status: batchapi.JobStatusFailed, CreatedAt: &at,
-			Container: &batchapi.ContainerDetail{ExitCode: &code, Reason: "OutOfMemoryError", Environment: []batchapi.KeyValuePair{{Name: "É", Value: "\x01\"\\"}}}})
+		out.Jobs = append(out.Jobs, batchapi.JobDetail{
+			JobId: id, Status: batchapi.JobStatusFailed, CreatedAt: &at,
+			Container: &batchapi.ContainerDetail{ExitCode: &code, Reason: "OutOfMemoryError", Environment: []batchapi.KeyValuePair{{Name: "É", Value: "\x01\"\\"}}},
+		})
 	}
 	return out, nil
 }
@@ -123,10 +125,10 @@ func TestSDK(t *testing.T) {
 	}
 
 	arn := aws.String("arn:aws:batch:us-east-1:123456789012:job-definition/d:1")
-	if _, err := c.TagResource(ctx, &sdk.TagResourceInput{ResourceArn: arn, Tags: map[string]string{"a": "1", "b c": "", "d&e": "ü"}}); err != nil {
+	if _, err = c.TagResource(ctx, &sdk.TagResourceInput{ResourceArn: arn, Tags: map[string]string{"a": "1", "b c": "", "d&e": "ü"}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.UntagResource(ctx, &sdk.UntagResourceInput{ResourceArn: arn, TagKeys: []string{"a", "d&e"}}); err != nil {
+	if _, err = c.UntagResource(ctx, &sdk.UntagResourceInput{ResourceArn: arn, TagKeys: []string{"a", "d&e"}}); err != nil {
 		t.Fatal(err)
 	}
 	listed, err := c.ListTagsForResource(ctx, &sdk.ListTagsForResourceInput{ResourceArn: arn})

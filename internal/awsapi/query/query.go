@@ -75,19 +75,25 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (h *handler) serve(w http.ResponseWriter, r *http.Request) (action string, result any, err error) {
 	defer awsapi.Recover(&err)
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-	if err := r.ParseForm(); err != nil {
-		return "", nil, &refusal{awsapi.Fault{Code: "MalformedQueryString", Status: http.StatusBadRequest,
-			Message: "The request is no form of at most 64 KiB"}}
+	if err = r.ParseForm(); err != nil {
+		return "", nil, &refusal{awsapi.Fault{
+			Code: "MalformedQueryString", Status: http.StatusBadRequest,
+			Message: "The request is no form of at most 64 KiB",
+		}}
 	}
 	action, version := r.Form.Get("Action"), r.Form.Get("Version")
 	switch {
 	case action == "":
-		return action, nil, &refusal{awsapi.Fault{Code: "MissingAction", Status: http.StatusBadRequest,
-			Message: "The request names no Action"}}
+		return action, nil, &refusal{awsapi.Fault{
+			Code: "MissingAction", Status: http.StatusBadRequest,
+			Message: "The request names no Action",
+		}}
 	case version != "" && version != h.opts.Version,
 		h.opts.Operations[action] == nil && !slices.Contains(h.opts.NotBuilt, action):
-		return action, nil, &refusal{awsapi.Fault{Code: "InvalidAction", Status: http.StatusBadRequest,
-			Message: fmt.Sprintf("Could not find operation %.100q for version %.20q", action, version)}}
+		return action, nil, &refusal{awsapi.Fault{
+			Code: "InvalidAction", Status: http.StatusBadRequest,
+			Message: fmt.Sprintf("Could not find operation %.100q for version %.20q", action, version),
+		}}
 	case h.opts.Operations[action] == nil:
 		return action, nil, batch.Errorf(batch.NotBuilt, "The operation %s is not implemented", action)
 	}
@@ -109,8 +115,10 @@ func (h *handler) explain(ctx context.Context, action, id string, err error) aws
 }
 
 func (h *handler) element(name string) xml.StartElement {
-	return xml.StartElement{Name: xml.Name{Local: name},
-		Attr: []xml.Attr{{Name: xml.Name{Local: "xmlns"}, Value: h.opts.Namespace}}}
+	return xml.StartElement{
+		Name: xml.Name{Local: name},
+		Attr: []xml.Attr{{Name: xml.Name{Local: "xmlns"}, Value: h.opts.Namespace}},
+	}
 }
 
 func plain(name string) xml.StartElement { return xml.StartElement{Name: xml.Name{Local: name}} }

@@ -53,14 +53,20 @@ func TestRequests(t *testing.T) {
 			`<Greeting>hello you</Greeting></GreetResult><ResponseMetadata><RequestId>7</RequestId></ResponseMetadata></GreetResponse>`},
 		{"typed no", "Action=Greet&Version=2011-06-15&Name=nobody", 404, fault("Sender", "NoSuchEntity", "Nobody is &lt;here&gt;.")},
 		{"not built", "Action=Wave", 501, fault("Receiver", "NotImplemented", "The operation Wave is not implemented")},
-		{"unknown", "Action=Dance&Version=2011-06-15", 400,
-			fault("Sender", "InvalidAction", "Could not find operation &#34;Dance&#34; for version &#34;2011-06-15&#34;")},
-		{"other version", "Action=Greet&Version=1999-01-01", 400,
-			fault("Sender", "InvalidAction", "Could not find operation &#34;Greet&#34; for version &#34;1999-01-01&#34;")},
+		{
+			"unknown", "Action=Dance&Version=2011-06-15", 400,
+			fault("Sender", "InvalidAction", "Could not find operation &#34;Dance&#34; for version &#34;2011-06-15&#34;"),
+		},
+		{
+			"other version", "Action=Greet&Version=1999-01-01", 400,
+			fault("Sender", "InvalidAction", "Could not find operation &#34;Greet&#34; for version &#34;1999-01-01&#34;"),
+		},
 		{"no action", "", 400, fault("Sender", "MissingAction", "The request names no Action")},
 		{"panic", "Action=Panic", 500, fault("Receiver", "InternalFailure", "Internal error. The server&#39;s log has it under the id 7")},
-		{"too large", "Action=" + strings.Repeat("x", 65<<10), 400,
-			fault("Sender", "MalformedQueryString", "The request is no form of at most 64 KiB")},
+		{
+			"too large", "Action=" + strings.Repeat("x", 65<<10), 400,
+			fault("Sender", "MalformedQueryString", "The request is no form of at most 64 KiB"),
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

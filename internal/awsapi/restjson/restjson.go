@@ -97,8 +97,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	found, label := h.find(r.URL)
 	route, ok := found[r.Method]
 	if !ok {
-		fault := awsapi.Fault{Code: "UnknownOperationException", Status: http.StatusNotFound,
-			Message: "There is no operation at this path"}
+		fault := awsapi.Fault{
+			Code: "UnknownOperationException", Status: http.StatusNotFound,
+			Message: "There is no operation at this path",
+		}
 		if found != nil {
 			fault.Status = http.StatusMethodNotAllowed
 			fault.Message = "There is no operation with this method at this path"
@@ -135,7 +137,7 @@ func (h *handler) find(u *url.URL) (found methods, label string) {
 
 func (h *handler) serve(w http.ResponseWriter, r *http.Request, route Route, c *Call) (err error) {
 	defer awsapi.Recover(&err)
-	if err := h.read(w, r, c); err != nil {
+	if err = h.read(w, r, c); err != nil {
 		return err
 	}
 	if strings.HasSuffix(route.Path, "}") {

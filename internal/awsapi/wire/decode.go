@@ -32,8 +32,8 @@ type Decoder struct {
 // Value is a structure that can read itself from an open decoder.
 type Value interface{ ReadJSON(d *Decoder) }
 
-// decoders holds idle decoders. It caches memory, not state.
-var decoders = sync.Pool{New: func() any {
+// decoders holds idle decoders.
+var decoders = sync.Pool{New: func() any { //nolint:gochecknoglobals // it caches memory, not state
 	return &Decoder{dec: jsontext.NewDecoder(new(bytes.Buffer))}
 }}
 

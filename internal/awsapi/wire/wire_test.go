@@ -41,8 +41,14 @@ func TestAppendFloat(t *testing.T) {
 		f    float64
 		want string
 	}{
-		{0, "0"}, {0.1, "0.1"}, {-2, "-2"}, {1e21, "1e+21"}, {1e20, "100000000000000000000"}, {1e-7, "1e-7"},
-		{math.NaN(), "null"}, {math.Inf(-1), "null"},
+		{0, "0"},
+		{0.1, "0.1"},
+		{-2, "-2"},
+		{1e21, "1e+21"},
+		{1e20, "100000000000000000000"},
+		{1e-7, "1e-7"},
+		{math.NaN(), "null"},
+		{math.Inf(-1), "null"},
 	} {
 		if got := string(wire.AppendFloat(nil, tt.f)); got != tt.want {
 			t.Errorf("%v was written as %s, want %s", tt.f, got, tt.want)
