@@ -170,7 +170,7 @@ func checkEnvironment(list []batchapi.KeyValuePair) error {
 // awslogsOptions are the options of the awslogs driver. Those that shape how a
 // stream is cut into events or delivered need nothing here, but for the two that
 // join lines.
-var awslogsOptions = map[string]bool{
+var awslogsOptions = map[string]bool{ //nolint:gochecknoglobals // a table that nothing writes
 	"awslogs-group": true, "awslogs-stream-prefix": true, "awslogs-region": true, "awslogs-create-group": true,
 	"awslogs-endpoint": true, "mode": true, "max-buffer-size": true,
 	"awslogs-datetime-format": false, "awslogs-multiline-pattern": false,
@@ -242,7 +242,7 @@ func checkTypes(list []batchapi.ResourceRequirement) (seen map[string]bool, err 
 // vCPUs in thousandths: from, to, step.
 //
 // https://docs.aws.amazon.com/batch/latest/APIReference/API_ResourceRequirement.html
-var fargateSizes = map[int64][3]int64{
+var fargateSizes = map[int64][3]int64{ //nolint:gochecknoglobals // a table that nothing writes
 	250: {512, 2048, 512}, 500: {1024, 4096, 1024}, 1000: {2048, 8192, 1024}, 2000: {4096, 16384, 1024},
 	4000: {8192, 30720, 1024}, 8000: {16384, 61440, 4096}, 16000: {32768, 122880, 8192},
 }

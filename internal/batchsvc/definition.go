@@ -114,29 +114,16 @@ func (s *Service) DescribeJobDefinitions(ctx context.Context, in *batchapi.Descr
 	}
 	out := &batchapi.DescribeJobDefinitionsResponse{JobDefinitions: []batchapi.JobDefinition{}}
 	add := func(row core.DefinitionRow) error {
-		d, err := decodeDefinition(row)
-		if err != nil {
-			return err
+		d, bad := decodeDefinition(row)
+		if bad != nil {
+			return bad
 		}
 		out.JobDefinitions = append(out.JobDefinitions, s.definitionDetail(d))
 		return nil
 	}
 	if len(in.JobDefinitions) > 0 {
-		slices.Sort(in.JobDefinitions)
-		for _, ref := range slices.Compact(in.JobDefinitions) {
-			name, revision, err := definitionRef(ref)
-			if err != nil {
-				continue // what does not exist is left out
-			}
-			rows, err := s.o.Store.Definitions(ctx, store.DefinitionFilter{Name: name, Revision: revision, Limit: limit})
-			if err != nil {
-				return nil, err
-			}
-			for _, row := range rows {
-				if err := add(row); err != nil {
-					return nil, err
-				}
-			}
+		if err = s.eachNamed(ctx, in.JobDefinitions, limit, add); err != nil {
+			return nil, err
 		}
 		return out, nil
 	}
@@ -177,6 +164,28 @@ func (s *Service) DescribeJobDefinitions(ctx context.Context, in *batchapi.Descr
 		}
 	}
 	return out, nil
+}
+
+// eachNamed calls each for the revisions that the references name, up to limit
+// for each reference.
+func (s *Service) eachNamed(ctx context.Context, refs []string, limit int, each func(core.DefinitionRow) error) error {
+	slices.Sort(refs)
+	for _, ref := range slices.Compact(refs) {
+		name, revision, err := definitionRef(ref)
+		if err != nil {
+			continue // what does not exist is left out
+		}
+		rows, err := s.o.Store.Definitions(ctx, store.DefinitionFilter{Name: name, Revision: revision, Limit: limit})
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			if err := each(row); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func decodeDefinition(row core.DefinitionRow) (*definition, error) {

@@ -20,7 +20,7 @@ func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
 // environmentRules are AWS's checks of a create request, in the order of its
 // parameters. The texts are those that the service was seen to answer with.
-var environmentRules = []struct {
+var environmentRules = []struct { //nolint:gochecknoglobals // a table that nothing writes
 	broken  func(in *batchapi.CreateComputeEnvironmentRequest, r *batchapi.ComputeResource) bool
 	message string
 }{

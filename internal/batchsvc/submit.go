@@ -125,7 +125,7 @@ func (s *Service) checkSpec(job *spec) (amounts, error) {
 		return needs, err
 	}
 	if job.fargate() {
-		if err := checkFargate(needs); err != nil {
+		if err = checkFargate(needs); err != nil {
 			return needs, err
 		}
 	}
