@@ -129,7 +129,7 @@ func (c *cgroups) newLane(name string) (l *lane, err error) {
 	}()
 	for _, parent := range c.parents {
 		dir := filepath.Join(parent, name)
-		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err = os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 			return nil, fmt.Errorf("make cgroup: %w", err)
 		}
 		l.dirs = append(l.dirs, dir)
@@ -177,7 +177,7 @@ func (l *lane) fork(file string, args []string, attr *syscall.ProcAttr) (pid int
 		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, int(l.dir.Fd())
 		return syscall.ForkExec(file, args, attr)
 	}
-	if err := l.c.limitMemory(l.dirs[0], 0); err != nil {
+	if err = l.c.limitMemory(l.dirs[0], 0); err != nil {
 		return 0, fmt.Errorf("lift memory limit: %w", err)
 	}
 	runtime.LockOSThread()

@@ -24,6 +24,8 @@ const (
 )
 
 // blocks are the buffers for reading. An attempt that is silent holds none.
+//
+//nolint:gochecknoglobals // it caches memory, not state
 var blocks = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
 // collect reads the output to its end and then settles the attempt. It is the
@@ -127,11 +129,11 @@ func (w *writer) read(wait bool) (n int, err error) {
 		block = blocks.Get().(*[32 << 10]byte)
 		for {
 			n, errno = syscall.Read(int(fd), block[:])
-			if errno != syscall.EINTR { //nolint:errorlint // syscall returns a bare Errno
+			if errno != syscall.EINTR {
 				break
 			}
 		}
-		if errno == syscall.EAGAIN { //nolint:errorlint // as above
+		if errno == syscall.EAGAIN {
 			n, errno = 0, nil
 			blocks.Put(block)
 			block = nil

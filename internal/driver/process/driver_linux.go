@@ -187,8 +187,8 @@ func (s *server) Output(ctx context.Context, id batch.AttemptID, cursor int64, e
 			}
 			var err error
 			cursor, err = readRecords(file, cursor, m.Size, func(line driver.Line) error {
-				if err := ctx.Err(); err != nil {
-					return err
+				if ctx.Err() != nil {
+					return ctx.Err()
 				}
 				return emit(line)
 			})

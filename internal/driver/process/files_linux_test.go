@@ -97,13 +97,13 @@ func TestJournal(t *testing.T) {
 		"b": {Attempt: "b", Ended: true, Code: &code, Reason: "r", StartedAt: 5, StoppedAt: 6},
 	}
 	for _, r := range []record{{Attempt: "a"}, want["b"], {Attempt: "c"}, want["a"], {Attempt: "c", Removed: true}} {
-		if err := j.put(r); err != nil {
+		if err = j.put(r); err != nil {
 			t.Fatal(err)
 		}
 	}
 	reopen := func(scope, wantBefore string) {
 		t.Helper()
-		if err := j.close(); err != nil {
+		if err = j.close(); err != nil {
 			t.Fatal(err)
 		}
 		if j, before, err = openJournal(dir, scope); err != nil || before != wantBefore {
@@ -116,21 +116,21 @@ func TestJournal(t *testing.T) {
 	reopen("scope 2", "scope 1")
 
 	// A line torn in the middle of the file costs that line.
-	if _, err := j.file.WriteString(`{"attempt":"x","pi` + "\n" + `{"attempt":"b","rem`); err != nil {
+	if _, err = j.file.WriteString(`{"attempt":"x","pi` + "\n" + `{"attempt":"b","rem`); err != nil {
 		t.Fatal(err)
 	}
 	reopen("scope 3", "scope 2")
 
 	// After a failed write, the next one brings everything.
-	if err := j.file.Close(); err != nil {
+	if err = j.file.Close(); err != nil {
 		t.Fatal(err)
 	}
 	want["d"] = record{Attempt: "d", Pid: 9}
-	if err := j.put(want["d"]); err == nil {
+	if err = j.put(want["d"]); err == nil {
 		t.Error("writing to a closed file succeeds")
 	}
 	want["e"] = record{Attempt: "e"}
-	if err := j.put(want["e"]); err != nil {
+	if err = j.put(want["e"]); err != nil {
 		t.Fatal(err)
 	}
 	reopen("scope 4", "scope 3")
@@ -138,7 +138,7 @@ func TestJournal(t *testing.T) {
 	// It does not grow for ever.
 	j.size = compactAt + 1
 	delete(want, "e")
-	if err := j.put(record{Attempt: "e", Removed: true}); err != nil {
+	if err = j.put(record{Attempt: "e", Removed: true}); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(filepath.Join(dir, "journal"))
@@ -159,15 +159,23 @@ func TestHierarchies(t *testing.T) {
 		name, mounts, own string
 		want              hierarchies
 	}{
-		{"version 1", v1, "4:memory:/a/b\n3:cpu,cpuacct:/c\n1:name=systemd:/d\n",
-			hierarchies{homes: []string{"/sys/fs/cgroup/memory/a/b", "/sys/fs/cgroup/cpu,cpuacct/c"}}},
-		{"hybrid", v2 + v1, "4:memory:/\n3:cpu,cpuacct:/\n0::/x\n",
-			hierarchies{homes: []string{"/sys/fs/cgroup/memory", "/sys/fs/cgroup/cpu,cpuacct"}}},
+		{
+			"version 1", v1, "4:memory:/a/b\n3:cpu,cpuacct:/c\n1:name=systemd:/d\n",
+			hierarchies{homes: []string{"/sys/fs/cgroup/memory/a/b", "/sys/fs/cgroup/cpu,cpuacct/c"}},
+		},
+		{
+			"hybrid", v2 + v1, "4:memory:/\n3:cpu,cpuacct:/\n0::/x\n",
+			hierarchies{homes: []string{"/sys/fs/cgroup/memory", "/sys/fs/cgroup/cpu,cpuacct"}},
+		},
 		{"together", "33 30 0:29 / /cg rw - cgroup none rw,cpu,memory\n", "4:memory,cpu:/x\n", hierarchies{homes: []string{"/cg/x"}}},
-		{"version 2", "31 30 0:27 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n", "0::/user.slice/x.service\n",
-			hierarchies{unified: true, homes: []string{"/sys/fs/cgroup/user.slice/x.service"}, mount: "/sys/fs/cgroup"}},
-		{"container", strings.ReplaceAll(v1, " / /sys/fs/cgroup/", " /docker/77 /sys/fs/cgroup/"), "4:memory:/docker/77/y\n3:cpu,cpuacct:/docker/77\n",
-			hierarchies{homes: []string{"/sys/fs/cgroup/memory/y", "/sys/fs/cgroup/cpu,cpuacct"}}},
+		{
+			"version 2", "31 30 0:27 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n", "0::/user.slice/x.service\n",
+			hierarchies{unified: true, homes: []string{"/sys/fs/cgroup/user.slice/x.service"}, mount: "/sys/fs/cgroup"},
+		},
+		{
+			"container", strings.ReplaceAll(v1, " / /sys/fs/cgroup/", " /docker/77 /sys/fs/cgroup/"), "4:memory:/docker/77/y\n3:cpu,cpuacct:/docker/77\n",
+			hierarchies{homes: []string{"/sys/fs/cgroup/memory/y", "/sys/fs/cgroup/cpu,cpuacct"}},
+		},
 		{"none", "1 2 0:3 / / rw - ext4 /dev/vda rw\n", "", hierarchies{}},
 		{"half", "35 30 0:31 / /m rw - cgroup cgroup rw,memory\n" + v2, "4:memory:/\n", hierarchies{}},
 	} {

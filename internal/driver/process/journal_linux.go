@@ -58,7 +58,7 @@ func openJournal(dir, scope string) (j *journal, before string, err error) {
 		return nil, "", fmt.Errorf("open journal: %w", err)
 	}
 	if err == nil {
-		defer f.Close()
+		defer func() { _ = f.Close() }() // only read
 		lines := bufio.NewScanner(f)
 		lines.Buffer(nil, 1<<20)
 		for lines.Scan() {

@@ -208,14 +208,14 @@ func (n *launcher) reach(ctx context.Context) (*link, error) {
 			if tries++; tries > launchTries {
 				return nil, fmt.Errorf("the runner does not stay, see %s: %w", filepath.Join(n.dir, "runner.log"), err)
 			}
-			if err := n.launch(); err != nil {
-				return nil, fmt.Errorf("start runner: %w", err)
+			if failed := n.launch(); failed != nil {
+				return nil, fmt.Errorf("start runner: %w", failed)
 			}
 		}
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
-			return nil, fmt.Errorf("reach runner: %w (%v)", ctx.Err(), err)
+			return nil, fmt.Errorf("reach runner: %w (%w)", ctx.Err(), err)
 		}
 	}
 }
@@ -241,12 +241,12 @@ func (n *launcher) launch() error {
 	if err != nil {
 		return err
 	}
-	defer logFile.Close()
+	defer func() { _ = logFile.Close() }() // the runner has its own
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		return err
 	}
-	defer null.Close()
+	defer func() { _ = null.Close() }() // as above
 	p, err := os.StartProcess(n.command[0], n.command, &os.ProcAttr{
 		Dir: n.dir,
 		// What the server has in its environment is its own affair.

@@ -79,6 +79,7 @@ func startFault(name string, err error) error {
 	case syscall.ENOENT, syscall.EACCES, syscall.EPERM, syscall.ENOEXEC, syscall.ENOTDIR, syscall.EISDIR, syscall.ELOOP,
 		syscall.ENAMETOOLONG, syscall.E2BIG, syscall.EINVAL, syscall.ETXTBSY, syscall.ELIBBAD:
 		return cannotStart("exec: %q: %s", name, errno)
+	default:
+		return err
 	}
-	return err
 }

@@ -40,7 +40,7 @@ func wait(pid int) (syscall.WaitStatus, error) {
 	var status syscall.WaitStatus
 	for {
 		_, err := syscall.Wait4(pid, &status, 0, nil)
-		if err != syscall.EINTR { //nolint:errorlint // syscall returns a bare Errno
+		if err != syscall.EINTR {
 			return status, err
 		}
 	}

@@ -90,7 +90,7 @@ func killIfMarked(name string, marks map[string]bool) (found string) {
 	// Taken before the look at the environment, it cannot mean another process after it.
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err == nil {
-		defer unix.Close(fd)
+		defer func() { _ = unix.Close(fd) }() // nothing is written to it
 	} else if !errors.Is(err, unix.ENOSYS) {
 		return ""
 	}

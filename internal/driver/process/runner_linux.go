@@ -65,22 +65,22 @@ func RunRunner(ctx context.Context, o RunnerOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o711); err != nil {
+	if err = os.MkdirAll(dir, 0o711); err != nil {
 		return fmt.Errorf("make directory: %w", err)
 	}
 	lock, err := os.OpenFile(filepath.Join(dir, "runner.lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return fmt.Errorf("open lock: %w", err)
 	}
-	defer lock.Close()
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	defer func() { _ = lock.Close() }() // nothing is written to it
+	if err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil
 		}
 		return fmt.Errorf("lock: %w", err)
 	}
 	syscall.Umask(0o022) // what attempts inherit does not depend on who started us
-	if err := keepDescriptors(); err != nil {
+	if err = keepDescriptors(); err != nil {
 		return err
 	}
 	r := &runner{
@@ -92,7 +92,7 @@ func RunRunner(ctx context.Context, o RunnerOptions) error {
 	if r.null, err = os.Open(os.DevNull); err != nil {
 		return err
 	}
-	defer r.null.Close()
+	defer func() { _ = r.null.Close() }() // only read
 	if err := r.recover(); err != nil {
 		return err
 	}
@@ -262,11 +262,11 @@ func (r *runner) recover() error {
 		if rec.Pid == 0 && !found[mark(rec.Task, r.dir)] {
 			rec.StartedAt = 0
 		}
-		if err := r.journal.put(rec); err != nil {
+		if err = r.journal.put(rec); err != nil {
 			return err
 		}
 	}
-	if err := os.Mkdir(filepath.Join(r.dir, "output"), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err = os.Mkdir(filepath.Join(r.dir, "output"), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	for key, rec := range j.live {

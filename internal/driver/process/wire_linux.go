@@ -160,7 +160,7 @@ func throughSocket(dir string, f func(address string) error) error {
 	if err != nil {
 		return err
 	}
-	defer d.Close()
+	defer func() { _ = d.Close() }() // only read
 	return f(filepath.Join("/proc/self/fd", strconv.Itoa(int(d.Fd())), "runner.sock"))
 }
 
@@ -175,7 +175,7 @@ func dialRunner(dir string) (conn net.Conn, err error) {
 // listenAsRunner replaces the socket of an earlier runner; the lock is held.
 func listenAsRunner(dir string) (l *net.UnixListener, err error) {
 	err = throughSocket(dir, func(address string) error {
-		if err := os.Remove(address); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err = os.Remove(address); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 		l, err = net.ListenUnix("unix", &net.UnixAddr{Name: address, Net: "unix"})
