@@ -36,7 +36,7 @@ func (s *Store) Expire(ctx context.Context, now batch.Instant) error {
 	for rows.Next() {
 		var d due
 		var days int
-		if err := rows.Scan(&d.group, &d.deleted, &days); err != nil {
+		if err = rows.Scan(&d.group, &d.deleted, &days); err != nil {
 			return fmt.Errorf("list log groups: %w", err)
 		}
 		d.before = now.Add(-time.Duration(days) * 24 * time.Hour)
@@ -45,13 +45,13 @@ func (s *Store) Expire(ctx context.Context, now batch.Instant) error {
 		}
 		all = append(all, d)
 	}
-	if err := rows.Err(); err != nil {
+	if err = rows.Err(); err != nil {
 		return fmt.Errorf("list log groups: %w", err)
 	}
 	for _, d := range all {
 		e := expiry{s: s, group: d.group, before: d.before, after: -1 << 62}
 		for more := true; more; {
-			if err := ctx.Err(); err != nil {
+			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
 			if more, err = e.step(ctx); err != nil {
@@ -85,7 +85,7 @@ type expiry struct {
 }
 
 // step removes some and says whether there is more to look at.
-func (e *expiry) step(ctx context.Context) (more bool, err error) {
+func (e *expiry) step(ctx context.Context) (more bool, _ error) {
 	s := e.s
 	s.life.Lock()
 	defer s.life.Unlock()
@@ -97,7 +97,7 @@ func (e *expiry) step(ctx context.Context) (more bool, err error) {
 		open[st.id] = true
 	}
 	s.mu.Unlock()
-	err = inTx(ctx, s.write, func(tx *sql.Tx) error {
+	err := inTx(ctx, s.write, func(tx *sql.Tx) error {
 		candidates, err := e.candidates(ctx, tx)
 		if err != nil {
 			return err

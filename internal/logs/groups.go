@@ -158,7 +158,7 @@ func (s *Store) DeleteStream(ctx context.Context, groupName, name string) error 
 		return err
 	}
 	// Names in the bin are ids, which are unique.
-	err = inTx(ctx, s.write, func(tx *sql.Tx) error {
+	failed := inTx(ctx, s.write, func(tx *sql.Tx) error {
 		var bytes int64
 		err := tx.QueryRowContext(ctx, `UPDATE streams SET group_id = 0, name = id WHERE group_id = ? AND name = ?
 			RETURNING written - expired`, g.id, name).Scan(&bytes)
@@ -171,8 +171,8 @@ func (s *Store) DeleteStream(ctx context.Context, groupName, name string) error 
 		_, err = tx.ExecContext(ctx, `UPDATE groups SET expired = expired + ? WHERE id = ?`, bytes, g.id)
 		return err
 	})
-	if err != nil {
-		return fmt.Errorf("delete log stream %q: %w", name, err)
+	if failed != nil {
+		return fmt.Errorf("delete log stream %q: %w", name, failed)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -127,11 +127,11 @@ func TestWhatIsFlushedIsThereAfterACrashAndTheCursorWithIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 10 {
-		if err := w.Append(t.Context(), 1000, fmt.Appendf(nil, "line %d", i), int64(100+i)); err != nil {
+		if err = w.Append(t.Context(), 1000, fmt.Appendf(nil, "line %d", i), int64(100+i)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := w.Flush(t.Context()); err != nil {
+	if err = w.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	// What the disk holds now is what a killed process leaves behind.

@@ -126,7 +126,8 @@ type queryer interface {
 // eachChunk calls each for a stream's chunks with ordinals in [low, high)
 // until it says false.
 func (s *Store) eachChunk(ctx context.Context, stream, low, high int64, order string,
-	each func(r *reader, ingested batch.Instant) (bool, error)) error {
+	each func(r *reader, ingested batch.Instant) (bool, error),
+) error {
 	if low >= high {
 		return nil
 	}

@@ -292,22 +292,22 @@ func TestExpire(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	if err := w.Append(t.Context(), now-2*day, []byte("q"), 42); err != nil {
+	if err = w.Append(t.Context(), now-2*day, []byte("q"), 42); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Flush(t.Context()); err != nil {
+	if err = w.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Expire(t.Context(), now); err != nil {
+	if err = s.Expire(t.Context(), now); err != nil {
 		t.Fatal(err)
 	}
 	if got := all(t, s, "g", "mixed"); len(got) != 3 {
 		t.Errorf("events went from a group without retention: %q is left", got)
 	}
-	if err := s.SetRetention(t.Context(), "g", 1); err != nil {
+	if err = s.SetRetention(t.Context(), "g", 1); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Expire(t.Context(), now); err != nil {
+	if err = s.Expire(t.Context(), now); err != nil {
 		t.Fatal(err)
 	}
 	streams, _, err := s.Streams(t.Context(), StreamQuery{Group: "g", Limit: 50})
@@ -326,10 +326,10 @@ func TestExpire(t *testing.T) {
 	if w.Cursor() != 42 {
 		t.Errorf("cursor of quiet is %d, want 42", w.Cursor())
 	}
-	if err := w.Append(t.Context(), now, []byte("r"), 43); err != nil {
+	if err = w.Append(t.Context(), now, []byte("r"), 43); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Flush(t.Context()); err != nil {
+	if err = w.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if got := all(t, s, "g", "quiet"); len(got) != 1 || got[0] != "r" {

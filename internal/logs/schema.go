@@ -65,7 +65,7 @@ func openFile(dir string) (write, read *sql.DB, err error) {
 	if dir == "" {
 		return nil, nil, errors.New("log store needs a directory")
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err = os.MkdirAll(dir, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("make log directory: %w", err)
 	}
 	path := filepath.Join(dir, "logs.db")
@@ -74,7 +74,7 @@ func openFile(dir string) (write, read *sql.DB, err error) {
 		return nil, nil, fmt.Errorf("open log store: %w", err)
 	}
 	write.SetMaxOpenConns(1)
-	if err := migrate(write); err != nil {
+	if err = migrate(write); err != nil {
 		_ = write.Close()
 		return nil, nil, fmt.Errorf("open log store %s: %w", path, err)
 	}

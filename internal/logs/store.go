@@ -122,7 +122,7 @@ func (s *Store) load() error {
 	defer rows.Close()
 	for rows.Next() {
 		g := &group{stored: true}
-		if err := rows.Scan(&g.id, &g.name, &g.created, &g.written); err != nil {
+		if err = rows.Scan(&g.id, &g.name, &g.created, &g.written); err != nil {
 			return err
 		}
 		s.lastGroup = max(s.lastGroup, g.id)
@@ -130,13 +130,13 @@ func (s *Store) load() error {
 			s.groups[g.name] = g
 		}
 	}
-	if err := rows.Err(); err != nil {
+	if err = rows.Err(); err != nil {
 		return err
 	}
-	if err := rows.Close(); err != nil {
+	if err = rows.Close(); err != nil {
 		return err
 	}
-	if err := s.write.QueryRowContext(ctx, `SELECT coalesce(max(id), 0) FROM streams`).Scan(&s.lastStream); err != nil {
+	if err = s.write.QueryRowContext(ctx, `SELECT coalesce(max(id), 0) FROM streams`).Scan(&s.lastStream); err != nil {
 		return err
 	}
 	_, err = s.CreateGroup(ctx, DefaultGroup, 0)

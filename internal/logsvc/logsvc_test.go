@@ -118,8 +118,10 @@ func TestReadingAStreamBackward(t *testing.T) {
 	t.Parallel()
 	client, store := setup(t, nil)
 	fill(t, store, "s", 1000, "a", "b", "c", "d", "e")
-	in := &cwl.GetLogEventsInput{LogGroupIdentifier: aws.String("arn:aws:logs:us-east-1:123456789012:log-group:" + group),
-		LogStreamName: aws.String("s"), Limit: aws.Int32(2)}
+	in := &cwl.GetLogEventsInput{
+		LogGroupIdentifier: aws.String("arn:aws:logs:us-east-1:123456789012:log-group:" + group),
+		LogStreamName:      aws.String("s"), Limit: aws.Int32(2),
+	}
 	var pages []string
 	for {
 		out, err := client.GetLogEvents(t.Context(), in)
@@ -139,8 +141,10 @@ func TestReadingAStreamBackward(t *testing.T) {
 	if diff := cmp.Diff([]string{"de", "bc", "a", ""}, pages); diff != "" {
 		t.Errorf("pages (-want +got):\n%s", diff)
 	}
-	in = &cwl.GetLogEventsInput{LogGroupName: aws.String(group), LogStreamName: aws.String("s"),
-		StartTime: aws.Int64(1001), EndTime: aws.Int64(1003)}
+	in = &cwl.GetLogEventsInput{
+		LogGroupName: aws.String(group), LogStreamName: aws.String("s"),
+		StartTime: aws.Int64(1001), EndTime: aws.Int64(1003),
+	}
 	out, err := client.GetLogEvents(t.Context(), in)
 	if err != nil || len(out.Events) != 2 || *out.Events[0].Message != "b" || *out.Events[1].Message != "c" {
 		t.Errorf("events from 1001 to before 1003: %v, %v; want b and c", out, err)
@@ -226,8 +230,11 @@ func TestSearching(t *testing.T) {
 		{cwl.FilterLogEventsInput{LogGroupName: aws.String(group), NextToken: aws.String("x")}, "InvalidParameterException", "The specified nextToken is invalid."},
 		{cwl.FilterLogEventsInput{LogGroupName: aws.String(group), LogStreamNames: []string{"x/1"}, LogStreamNamePrefix: aws.String("x")}, "InvalidParameterException", "mutually exclusive"},
 		{cwl.FilterLogEventsInput{}, "InvalidParameterException", "is required"},
-		{cwl.FilterLogEventsInput{LogGroupName: aws.String(group), Limit: aws.Int32(10001)}, "InvalidParameterException",
-			"1 validation error detected: Value '10001' at 'limit' failed to satisfy constraint: Member must have value less than or equal to 10000"},
+		{
+			cwl.FilterLogEventsInput{LogGroupName: aws.String(group), Limit: aws.Int32(10001)},
+			"InvalidParameterException",
+			"1 validation error detected: Value '10001' at 'limit' failed to satisfy constraint: Member must have value less than or equal to 10000",
+		},
 	} {
 		_, err := client.FilterLogEvents(t.Context(), &bad.in)
 		wantError(t, err, bad.code, bad.text)
