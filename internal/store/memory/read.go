@@ -122,9 +122,9 @@ func (s *Store) Policies(ctx context.Context, ids []int64) ([]core.PolicyRow, er
 
 func byID[V any](ctx context.Context, s *Store, rows map[int64]V, ids []int64) ([]V, error) {
 	return view(ctx, s, func() (out []V) {
-		ids := slices.Clone(ids)
-		slices.Sort(ids)
-		for _, id := range slices.Compact(ids) {
+		sorted := slices.Clone(ids)
+		slices.Sort(sorted)
+		for _, id := range slices.Compact(sorted) {
 			if row, ok := rows[id]; ok {
 				out = append(out, row)
 			}

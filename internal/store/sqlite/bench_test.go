@@ -57,8 +57,10 @@ func (h *history) setUp(b testing.TB, s *Store) {
 	h.commit(b, s,
 		core.EnvironmentPut{Row: core.EnvironmentRow{ID: 1, Name: "e", CreatedAt: 1}},
 		core.QueuePut{Row: core.QueueRow{ID: 1, Name: "q", Environments: []int64{1}, CreatedAt: 1}},
-		core.HostPut{Row: core.HostRow{ID: 1, Environment: 1, Name: "h", SeenAt: 1,
-			Capacity: batch.Resources{MilliVCPU: batch.Unlimited, MemoryMiB: batch.Unlimited}}})
+		core.HostPut{Row: core.HostRow{
+			ID: 1, Environment: 1, Name: "h", SeenAt: 1,
+			Capacity: batch.Resources{MilliVCPU: batch.Unlimited, MemoryMiB: batch.Unlimited},
+		}})
 }
 
 func (h *history) submit() core.JobPut {

@@ -92,5 +92,5 @@ func (w *writer) close() error {
 			errs = append(errs, s.Close())
 		}
 	}
-	return errors.Join(append(errs, w.Conn.Close())...)
+	return errors.Join(append(errs, w.Close())...)
 }

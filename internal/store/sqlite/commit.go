@@ -161,7 +161,7 @@ func (w *writer) put(c core.Change) error {
 	var err error
 	switch c := c.(type) {
 	case core.JobPut:
-		if err := w.putJob(&c.Row, c.New); err != nil {
+		if err = w.putJob(&c.Row, c.New); err != nil {
 			return fmt.Errorf("job %d: %w", c.Row.Seq, err)
 		}
 	case core.AttemptPut:

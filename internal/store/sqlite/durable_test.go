@@ -48,22 +48,22 @@ func TestKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
+	if err = cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	var last int64
 	for lines := bufio.NewScanner(out); last < 50 && lines.Scan(); {
-		if _, err := fmt.Sscanf(lines.Text(), "committed %d", &last); err != nil {
+		if _, err = fmt.Sscanf(lines.Text(), "committed %d", &last); err != nil {
 			t.Fatalf("the process says %q", lines.Text())
 		}
 	}
-	if s, err := Open(t.Context(), Options{Dir: dir}); !errors.Is(err, ErrLocked) {
-		if err == nil {
+	if s, refused := Open(t.Context(), Options{Dir: dir}); !errors.Is(refused, ErrLocked) {
+		if refused == nil {
 			_ = s.Close()
 		}
-		t.Errorf("open beside a process: %v; want ErrLocked", err)
+		t.Errorf("open beside a process: %v; want ErrLocked", refused)
 	}
-	if err := cmd.Process.Kill(); err != nil {
+	if err = cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait() // it was killed
@@ -159,7 +159,7 @@ func TestLogIsBounded(t *testing.T) {
 	go func() { done <- s.Run(ctx) }()
 	defer func() {
 		stop()
-		if err := errors.Join(<-done, s.Close()); err != nil {
+		if err = errors.Join(<-done, s.Close()); err != nil {
 			t.Error(err)
 		}
 	}()

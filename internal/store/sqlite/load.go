@@ -19,7 +19,7 @@ func (s *Store) Load(ctx context.Context, l *core.Loader) (round int64, err erro
 		return 0, fmt.Errorf("load: %w", s.explain(err))
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	if err := c.exec(ctx, "BEGIN"); err != nil {
+	if err = c.exec(ctx, "BEGIN"); err != nil {
 		return 0, fmt.Errorf("load: %w", s.explain(err))
 	}
 	round, err = load(ctx, c, l)

@@ -58,7 +58,7 @@ func migrate(ctx context.Context, c *conn, files fs.FS) error {
 }
 
 func apply(ctx context.Context, c *conn, number int64, text string) (err error) {
-	if err := c.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+	if err = c.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
 	defer func() {

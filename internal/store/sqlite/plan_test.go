@@ -15,17 +15,25 @@ func TestPlans(t *testing.T) {
 		name, text string
 		want       string
 	}{
-		{"the last revision of each name", `SELECT name, max(revision) FROM definitions GROUP BY name`,
-			"SCAN definitions USING COVERING INDEX sqlite_autoindex_definitions_1"},
+		{
+			"the last revision of each name", `SELECT name, max(revision) FROM definitions GROUP BY name`,
+			"SCAN definitions USING COVERING INDEX sqlite_autoindex_definitions_1",
+		},
 		{"active definitions from a name on", `SELECT * FROM definitions WHERE active = 1 AND name >= 'x' AND (name > 'x' OR revision < 3)
 			ORDER BY name, revision DESC LIMIT 10`, "SEARCH definitions USING INDEX sqlite_autoindex_definitions_1 (name>?)"},
-		{"the children of an array", `SELECT * FROM jobs j WHERE j.id = x'00' AND j.child > 5 AND j.state = 2 ORDER BY j.child LIMIT 10`,
-			"SEARCH j USING INDEX sqlite_autoindex_jobs_1 (id=? AND child>?)"},
-		{"a page of a queue", `SELECT * FROM jobs j INDEXED BY jobs_by_queue JOIN job_specs s ON s.seq = j.seq
+		{
+			"the children of an array", `SELECT * FROM jobs j WHERE j.id = x'00' AND j.child > 5 AND j.state = 2 ORDER BY j.child LIMIT 10`,
+			"SEARCH j USING INDEX sqlite_autoindex_jobs_1 (id=? AND child>?)",
+		},
+		{
+			"a page of a queue", `SELECT * FROM jobs j INDEXED BY jobs_by_queue JOIN job_specs s ON s.seq = j.seq
 			WHERE j.child = 0 AND j.queue = 1 AND j.state = 2 AND j.seq < 9 ORDER BY j.seq DESC LIMIT 10`,
-			"SEARCH j USING INDEX jobs_by_queue (queue=? AND state=? AND seq<?)\nSEARCH s USING INTEGER PRIMARY KEY (rowid=?)"},
-		{"active children", `SELECT * FROM jobs INDEXED BY active_children WHERE child > 0 AND state < 5 ORDER BY seq`,
-			"SCAN jobs USING INDEX active_children"},
+			"SEARCH j USING INDEX jobs_by_queue (queue=? AND state=? AND seq<?)\nSEARCH s USING INTEGER PRIMARY KEY (rowid=?)",
+		},
+		{
+			"active children", `SELECT * FROM jobs INDEXED BY active_children WHERE child > 0 AND state < 5 ORDER BY seq`,
+			"SCAN jobs USING INDEX active_children",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got []string

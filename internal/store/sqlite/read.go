@@ -79,8 +79,8 @@ func (s *Store) Policies(ctx context.Context, ids []int64) ([]core.PolicyRow, er
 	return byID(ctx, s, "policies", decodePolicy, policyColumns, ids)
 }
 
-func list[T any](ctx context.Context, s *Store, table string, decode func(record) (T, error), text string, args ...any) (out []T, err error) {
-	err = s.view(ctx, table, func(ctx context.Context, tx *sql.Tx) error {
+func list[T any](ctx context.Context, s *Store, table string, decode func(record) (T, error), text string, args ...any) (out []T, _ error) {
+	err := s.view(ctx, table, func(ctx context.Context, tx *sql.Tx) error {
 		rows, err := tx.QueryContext(ctx, text, args...)
 		out, err = all(rows, err, decode)
 		return err

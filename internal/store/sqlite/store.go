@@ -77,13 +77,13 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 }
 
 func (s *Store) open(ctx context.Context, readers int) (err error) {
-	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+	if err = os.MkdirAll(s.dir, 0o700); err != nil {
 		return err
 	}
 	if s.lock, err = lock(s.dir); err != nil {
 		return err
 	}
-	if err := create(s.path()); err != nil {
+	if err = create(s.path()); err != nil {
 		return err
 	}
 	c, err := connect(ctx, dsn(s.path(), "rw", writing(5000)))
@@ -95,10 +95,10 @@ func (s *Store) open(ctx context.Context, readers int) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := migrate(ctx, c, files); err != nil {
+	if err = migrate(ctx, c, files); err != nil {
 		return err
 	}
-	if err := s.writer.prepare(ctx); err != nil {
+	if err = s.writer.prepare(ctx); err != nil {
 		return err
 	}
 	if s.checkpoint, err = connect(ctx, dsn(s.path(), "rw", writing(checkpointWaitMillis))); err != nil {

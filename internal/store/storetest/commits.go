@@ -32,8 +32,16 @@ func testNumbers(t *testing.T, h Harness) {
 		accept  bool
 		changes bool
 	}{
-		{2, false, false}, {0, false, false}, {1, true, true}, {1, true, false}, {3, false, false}, {2, true, true},
-		{2, true, false}, {1, false, false}, {-1, false, false}, {3, true, true},
+		{2, false, false},
+		{0, false, false},
+		{1, true, true},
+		{1, true, false},
+		{3, false, false},
+		{2, true, true},
+		{2, true, false},
+		{1, false, false},
+		{-1, false, false},
+		{3, true, true},
 	} {
 		before, now := name(), "round "+string('0'+rune(c.number))
 		if c.accept && !c.changes {
@@ -65,9 +73,12 @@ func testAtomic(t *testing.T, h Harness) {
 	w.check()
 	exit := int32(0)
 	good := []core.Input{
-		submission(3, 0), core.AttemptEnded{Attempt: w.live[0], StoppedAt: w.now, ExitCode: &exit},
-		core.CreateEnvironment{Name: "e2"}, core.RegisterDefinition{Name: "d"},
-		core.HostSeen{Environment: 1, Name: "i-2"}, core.Cancel{Job: batch.ChildRef(id(2), 3)},
+		submission(3, 0),
+		core.AttemptEnded{Attempt: w.live[0], StoppedAt: w.now, ExitCode: &exit},
+		core.CreateEnvironment{Name: "e2"},
+		core.RegisterDefinition{Name: "d"},
+		core.HostSeen{Environment: 1, Name: "i-2"},
+		core.Cancel{Job: batch.ChildRef(id(2), 3)},
 	}
 	before := w.state.Fingerprint()
 	for _, in := range good {

@@ -20,8 +20,10 @@ func testRoundTrip(t *testing.T, h Harness) {
 	queue := core.QueueRow{ID: 4, Name: "q", Enabled: true, Priority: -7, Environments: []int64{3, 9, 1}, Spec: []byte("{}"), CreatedAt: 2}
 	bare := core.QueueRow{ID: 5, Name: "bare"}
 	definition := core.DefinitionRow{ID: 6, Name: odd, Revision: 1<<31 - 1, Active: true, Spec: make([]byte, 30<<10), CreatedAt: 3}
-	host := core.HostRow{ID: 7, Environment: 3, Name: "i-0", SeenAt: 4,
-		Capacity: batch.Resources{MilliVCPU: batch.Unlimited, MemoryMiB: 1, GPUs: 8}}
+	host := core.HostRow{
+		ID: 7, Environment: 3, Name: "i-0", SeenAt: 4,
+		Capacity: batch.Resources{MilliVCPU: batch.Unlimited, MemoryMiB: 1, GPUs: 8},
+	}
 	policy := core.PolicyRow{ID: 8, Rules: []retry.Rule{{OnExitCode: "137", Exit: true}, {OnReason: "駅*\x00", OnStatusReason: "Host EC2*"}}}
 	job := core.JobRow{
 		Seq: 1 << 40, Ref: ref(1), Queue: 4, Definition: 6, State: batch.Failed, Flags: core.Terminated | core.TimedOut,
@@ -33,8 +35,10 @@ func testRoundTrip(t *testing.T, h Harness) {
 		Seq: 1<<40 + 1, Ref: ref(2), Queue: 4, Definition: 6, State: batch.Pending, MaxAttempts: 1, CreatedAt: 5,
 		Size: 10_000, Next: 9_999, Rest: batch.Failed, RestAt: 8, Counts: [batch.JobStates]int32{3: 9_998, 5: 1, 6: 1},
 	}
-	child := core.JobRow{Seq: 1<<40 + 2, Ref: batch.ChildRef(id(2), 4), Queue: 4, Definition: 6, State: batch.Starting,
-		MaxAttempts: 1, Attempt: 1, Host: 7, CreatedAt: 5}
+	child := core.JobRow{
+		Seq: 1<<40 + 2, Ref: batch.ChildRef(id(2), 4), Queue: 4, Definition: 6, State: batch.Starting,
+		MaxAttempts: 1, Attempt: 1, Host: 7, CreatedAt: 5,
+	}
 	attempts := []core.AttemptRow{
 		{Job: job.Seq, Number: 1, Host: 7, StoppedAt: 9, StatusReason: "never ran"},
 		{Job: job.Seq, Number: 2, Host: 7, StartedAt: 10, StoppedAt: 11, ExitCode: code(0), Reason: odd},
@@ -51,8 +55,11 @@ func testRoundTrip(t *testing.T, h Harness) {
 	same(t, "definitions", []core.DefinitionRow{definition}, must[[]core.DefinitionRow](t)(s.DefinitionsByID(ctx, []int64{6, 99, 6})))
 	same(t, "hosts", []core.HostRow{host}, must[[]core.HostRow](t)(s.Hosts(ctx, []int64{99, 7})))
 	same(t, "policies", []core.PolicyRow{policy}, must[[]core.PolicyRow](t)(s.Policies(ctx, []int64{8})))
-	want := []store.Job{{JobRow: job, NewJob: news, Attempts: attempts}, {JobRow: array, NewJob: core.NewJob{Name: "a"}},
-		{JobRow: child, NewJob: core.NewJob{Name: "a"}}}
+	want := []store.Job{
+		{JobRow: job, NewJob: news, Attempts: attempts},
+		{JobRow: array, NewJob: core.NewJob{Name: "a"}},
+		{JobRow: child, NewJob: core.NewJob{Name: "a"}},
+	}
 	same(t, "jobs", want, must[[]store.Job](t)(s.Jobs(ctx, []batch.JobRef{ref(1), ref(2), child.Ref})))
 
 	environment.Enabled, environment.MaxVCPU, environment.Spec = false, 0, nil
