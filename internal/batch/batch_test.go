@@ -20,7 +20,7 @@ func TestJobID(t *testing.T) {
 	if earlier >= later {
 		t.Errorf("ids do not sort by time: %s, then %s", earlier, later)
 	}
-	if NewJobID(1) == NewJobID(1) {
+	if one, other := NewJobID(1), NewJobID(1); one == other {
 		t.Error("two ids of one moment are equal")
 	}
 }

@@ -10,7 +10,7 @@ func TestShapes(t *testing.T) {
 	t.Parallel()
 	var s Shapes
 	small, large := batch.Resources{MilliVCPU: 1000, MemoryMiB: 128}, batch.Resources{MilliVCPU: 4000, MemoryMiB: 128}
-	if s.Of(small) != s.Of(small) || s.Of(small) == s.Of(large) {
+	if first, again := s.Of(small), s.Of(small); first != again || first == s.Of(large) {
 		t.Error("equal needs must have one shape, different ones two")
 	}
 	if got := s.Need(s.Of(large)); got != large {
