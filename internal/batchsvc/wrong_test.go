@@ -48,7 +48,9 @@ func (w *world) snapshot(t *testing.T, job string) snapshot {
 	defer w.mu.Unlock()
 	s := snapshot{Round: round, Fingerprint: state.Fingerprint(), Effects: append([]string(nil), w.effects...), Answers: make(map[string]string)}
 	calls := [][2]string{
-		{"DescribeComputeEnvironments", `{}`}, {"DescribeJobQueues", `{}`}, {"DescribeJobDefinitions", `{}`},
+		{"DescribeComputeEnvironments", `{}`},
+		{"DescribeJobQueues", `{}`},
+		{"DescribeJobDefinitions", `{}`},
 		{"DescribeJobs", `{"jobs":["` + job + `"]}`},
 	}
 	for _, state := range []string{"SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED", "FAILED"} {
