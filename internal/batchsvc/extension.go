@@ -13,6 +13,8 @@ import (
 // resource, and are described as the tags that they are.
 const extensionPrefix = "barge:"
 
+const clientTokenTag = extensionPrefix + "client-token"
+
 // place is a kind of resource that can have tags, in words.
 type place string
 
@@ -46,7 +48,7 @@ var tokenPattern = regexp.MustCompile(`^[!-~]{1,64}$`)
 func extensionTable() []extension {
 	return []extension{
 		{
-			name: "barge:client-token", on: []place{onJob},
+			name: clientTokenTag, on: []place{onJob},
 			values:  "1 to 64 printable ASCII characters without spaces",
 			meaning: "Submitting again with the same token within 24 hours answers with the first job instead of making another; header `X-Barge-Client-Token` does the same.",
 			set: func(x *extensions, value string) bool {

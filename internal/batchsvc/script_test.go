@@ -24,7 +24,7 @@ import (
 //
 //	call OPERATION [as=NAME] [pick=MEMBER|(MEMBERS)]  the request below; $NAME in it is
 //	    a job's id, `as` names the one in the answer, `pick` prints those
-//	    members only, wherever they are
+//	    members only, wherever they are; token=TEXT is sent as a header
 //	host NAME vcpu=N     a host of the first environment
 //	running JOB#N at=MS  an attempt runs
 //	exit JOB#N [from=MS] to=MS [code=N] [reason=TEXT] [status=TEXT]
@@ -143,7 +143,7 @@ func (w *world) named(text string) string {
 
 func (w *world) script(t *testing.T, d *datadriven.TestData) string {
 	t.Helper()
-	status, body := w.call(d.CmdArgs[0].Key, w.named(d.Input))
+	status, body := w.callWith(d.CmdArgs[0].Key, w.named(d.Input), arg(t, d, "token", ""))
 	w.settledKeep()
 	if d.HasArg("as") {
 		var made struct{ JobID string }

@@ -30,14 +30,6 @@ func (s *spec) fargate() bool {
 	return slices.Contains(s.definition.req.PlatformCapabilities, batchapi.PlatformCapabilityFargate)
 }
 
-// extensions are the definition's, with the submit's over them.
-func (s *spec) extensions() (x extensions, err error) {
-	if err = x.read(onDefinition, s.definition.req.Tags); err == nil {
-		err = x.read(onJob, s.submit.Tags)
-	}
-	return x, err
-}
-
 // parameters are the definition's, with the submit's over them.
 func (s *spec) parameters() map[string]string {
 	all := maps.Clone(orMap(s.definition.req.Parameters))

@@ -2,9 +2,12 @@ package batchsvc
 
 import (
 	"context"
+	"crypto/sha256"
+	"maps"
 	"regexp"
 	"time"
 
+	"github.com/bargehq/barge/internal/awsapi"
 	"github.com/bargehq/barge/internal/awsapi/batchapi"
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/core"
@@ -23,39 +26,88 @@ var jobNamePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$`)
 //
 // https://docs.aws.amazon.com/batch/latest/APIReference/API_SubmitJob.html
 func (s *Service) SubmitJob(ctx context.Context, in *batchapi.SubmitJobRequest) (*batchapi.SubmitJobResponse, error) {
-	if err := checkSubmit(in); err != nil {
+	claim, err := claimOf(ctx, in)
+	if err != nil {
 		return nil, err
+	}
+	cmd, err := s.submission(ctx, in)
+	var reply core.Reply
+	switch {
+	case err == nil:
+		cmd.Claim = claim
+		reply, err = s.o.Do(ctx, cmd)
+	case claim.Token != (core.Digest{}):
+		// The same request may have been good when it was made first.
+		var known error
+		if reply, known = s.o.Do(ctx, core.Recall{Claim: claim}); known == nil {
+			err = nil
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	id := reply.Job.String()
+	return &batchapi.SubmitJobResponse{JobArn: s.o.Scope.ARN(batch.ARNJob, id), JobName: in.JobName, JobId: id}, nil
+}
+
+// claimOf returns what a token in the request's tags or header claims. The same
+// request is one with the same members, however the token came.
+func claimOf(ctx context.Context, in *batchapi.SubmitJobRequest) (claim core.Claim, err error) {
+	var x extensions
+	if err = x.read(onJob, in.Tags); err != nil {
+		return claim, err
+	}
+	token := awsapi.ClientToken(ctx)
+	switch {
+	case token == "":
+		token = x.clientToken
+	case !tokenPattern.MatchString(token):
+		return claim, invalid("Header %s must be 1 to 64 printable ASCII characters without spaces.", awsapi.ClientTokenHeader)
+	case x.clientToken != "" && x.clientToken != token:
+		return claim, invalid("Header %s and tag %s name different tokens.", awsapi.ClientTokenHeader, clientTokenTag)
+	}
+	if token == "" {
+		return claim, nil
+	}
+	request := *in
+	request.Tags = maps.Clone(in.Tags)
+	delete(request.Tags, clientTokenTag)
+	return core.Claim{Token: digest([]byte(token)), Request: digest(request.AppendJSON(nil))}, nil
+}
+
+func digest(b []byte) core.Digest {
+	sum := sha256.Sum256(b)
+	return core.Digest(sum[:16])
+}
+
+// submission is the command that a request amounts to.
+func (s *Service) submission(ctx context.Context, in *batchapi.SubmitJobRequest) (cmd core.Submit, err error) {
+	if err = checkSubmit(in); err != nil {
+		return cmd, err
 	}
 	queue, ok := batch.NameOf(batch.ARNJobQueue, in.JobQueue)
 	if !ok {
-		return nil, batch.Errorf(batch.NotFound, "JobQueue %s does not exist.", in.JobQueue)
+		return cmd, batch.Errorf(batch.NotFound, "JobQueue %s does not exist.", in.JobQueue)
 	}
 	d, err := s.definitionFor(ctx, in.JobDefinition)
 	if err != nil {
-		return nil, err
+		return cmd, err
 	}
 	job := spec{definition: d, submit: *in}
-	x, err := job.extensions()
-	if err != nil {
-		return nil, err
-	}
-	if x.clientToken != "" {
-		return nil, notBuilt("tag barge:client-token")
-	}
 	needs, err := s.checkSpec(&job)
 	if err != nil {
-		return nil, err
+		return cmd, err
 	}
 	attempts, rules := job.rules()
 	// What the row says already is not stored twice.
 	stored := *in
 	stored.JobName, stored.JobQueue, stored.JobDefinition = "", "", ""
-	cmd := core.Submit{
+	cmd = core.Submit{
 		ID: batch.NewJobID(batch.InstantOf(time.Now())), Queue: queue, Definition: d.id, Needs: needs.resources(),
 		MaxAttempts: attempts, Rules: rules, New: core.NewJob{Name: in.JobName, Spec: stored.AppendJSON(nil)},
 	}
 	if size := len(cmd.New.Spec); size > maxSubmit {
-		return nil, invalid("Job size must be less than %d KiB, got %d KiB", maxSubmit>>10, (size+1023)>>10)
+		return cmd, invalid("Job size must be less than %d KiB, got %d KiB", maxSubmit>>10, (size+1023)>>10)
 	}
 	if t := job.timeout(); t != nil {
 		cmd.TimeoutSeconds = deref(t.AttemptDurationSeconds)
@@ -63,11 +115,7 @@ func (s *Service) SubmitJob(ctx context.Context, in *batchapi.SubmitJobRequest) 
 	if in.ArrayProperties != nil {
 		cmd.Size = *in.ArrayProperties.Size
 	}
-	if _, err := s.o.Do(ctx, cmd); err != nil {
-		return nil, err
-	}
-	id := cmd.ID.String()
-	return &batchapi.SubmitJobResponse{JobArn: s.o.Scope.ARN(batch.ARNJob, id), JobName: in.JobName, JobId: id}, nil
+	return cmd, nil
 }
 
 // checkSubmit makes the checks that need no definition.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/bargehq/barge/internal/awsapi"
 	"github.com/bargehq/barge/internal/awsapi/batchapi"
 	"github.com/bargehq/barge/internal/awsapi/restjson"
 	"github.com/bargehq/barge/internal/batch"
@@ -98,8 +99,14 @@ func (w *world) open(t *testing.T) {
 }
 
 // call sends a request and returns the status and the answer.
-func (w *world) call(operation, body string) (int, []byte) {
+func (w *world) call(operation, body string) (int, []byte) { return w.callWith(operation, body, "") }
+
+// callWith sends a request with a client token in its header, if not empty.
+func (w *world) callWith(operation, body, token string) (int, []byte) {
 	r := httptest.NewRequest(http.MethodPost, "/v1/"+strings.ToLower(operation), strings.NewReader(body))
+	if token != "" {
+		r.Header.Set(awsapi.ClientTokenHeader, token)
+	}
 	answer := httptest.NewRecorder()
 	w.handler.ServeHTTP(answer, r)
 	return answer.Code, answer.Body.Bytes()

@@ -64,6 +64,7 @@ func (s *State) Check() error {
 		}
 	}
 	s.checkArrays(counts, bad)
+	s.claims.check(bad)
 	queued := 0
 	for _, q := range s.queueList {
 		queued += q.waiting.Len()
@@ -146,6 +147,9 @@ func (s *State) Fingerprint() uint64 {
 	slices.Sort(names)
 	for _, name := range names {
 		write(name, s.revisions[name])
+	}
+	for _, row := range s.claims.sorted() {
+		write(row)
 	}
 	jobs := make([]*job, 0, len(s.jobs))
 	for _, j := range s.jobs {

@@ -41,6 +41,7 @@ type Submit struct {
 	Rules          []retry.Rule
 	TimeoutSeconds int32
 	Size           int32
+	Claim          Claim
 	New            NewJob
 }
 
@@ -99,8 +100,9 @@ func (Tick) input()               {}
 
 // Reply answers an accepted input. Which members are set depends on the input.
 type Reply struct {
-	ID       int64 // the row key of what was made
-	Revision int32 // of a definition
+	ID       int64       // the row key of what was made
+	Revision int32       // of a definition
+	Job      batch.JobID // that was made, now or by an earlier submit with the same claim
 }
 
 // Effect is something to do outside once the changes before it are durable.

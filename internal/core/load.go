@@ -8,7 +8,7 @@ import (
 )
 
 // Loader rebuilds a State from rows. The store calls it in the order:
-// Counters, Environment, Queue, Host, Policy, Revision, then Job for every row
+// Counters, Environment, Queue, Host, Policy, Revision, Claim, then Job for every row
 // that is not terminal and, after its parent, for every child of a loaded array
 // job with an index at or above its parent's Next, in whatever state.
 type Loader struct {
@@ -49,6 +49,12 @@ func (l *Loader) Policy(row PolicyRow) error { return l.s.addPolicy(row) }
 
 // Revision says which revision of a definition was the last given out.
 func (l *Loader) Revision(name string, last int32) { l.s.revisions[name] = last }
+
+// Claim adds a claim, those that are forgotten earlier first.
+func (l *Loader) Claim(row ClaimRow) error {
+	l.s.claims.add(row)
+	return nil
+}
 
 // Job adds a job, after its queue, its host and its parent.
 func (l *Loader) Job(row JobRow) error {

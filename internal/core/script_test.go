@@ -1,6 +1,7 @@
 package core
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strconv"
@@ -18,8 +19,8 @@ import (
 // be done as the answer. `go test ./internal/core -rewrite` writes the answers.
 //
 // Each line is one input, stepped and followed by Place: `environment`,
-// `queue`, `host`, `submit`, `running`, `exit`, `cancel`, `terminate`, `at` (sets
-// the time, in seconds, and ticks). `reload` rebuilds the state from its
+// `queue`, `host`, `submit`, `recall`, `running`, `exit`, `cancel`, `terminate`, `at` (sets
+// the time, in seconds, and ticks; `clock` does not tick). `reload` rebuilds the state from its
 // rows; hosts then register again.
 func TestScripts(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
@@ -87,7 +88,10 @@ func (w *world) run(t *testing.T, line string) string {
 		in = Submit{
 			ID: id, Queue: args["queue"], Size: int32(num("size", 0)), MaxAttempts: int32(num("attempts", 1)), TimeoutSeconds: int32(num("timeout", 0)),
 			Needs: batch.Resources{MilliVCPU: int64(num("vcpu", 1)) * 1000, MemoryMiB: int64(num("mem", 128))}, Rules: rules(args["rules"]),
+			Claim: claimOf(args["token"], args["request"]),
 		}
+	case "recall":
+		in = Recall{Claim: claimOf(args["token"], args["request"])}
 	case "running":
 		in = AttemptRunning{Attempt: w.attempt(t, plain[0]), At: w.now}
 	case "exit":
@@ -107,6 +111,9 @@ func (w *world) run(t *testing.T, line string) string {
 	case "at":
 		w.now = batch.Instant(0).Add(time.Duration(mustInt(t, plain[0])) * time.Second)
 		in = Tick{}
+	case "clock":
+		w.now = batch.Instant(0).Add(time.Duration(mustInt(t, plain[0])) * time.Second)
+		return ""
 	case "reload":
 		return w.reload(t)
 	default:
@@ -130,10 +137,20 @@ func (w *world) step(t *testing.T, in Input) string {
 		t.Errorf("after %#v: %v", in, err)
 	}
 	text := w.describe()
+	if id := w.out.Reply.Job; id != (batch.JobID{}) && len(w.out.Changes) == 0 {
+		text += "it is " + w.name(batch.JobRef{ID: id}) + "\n"
+	}
 	for _, c := range w.out.Changes {
 		w.rows.apply(c)
 	}
 	return text
+}
+
+// claimOf makes digests of short words.
+func claimOf(token, request string) (c Claim) {
+	copy(c.Token[:], token)
+	copy(c.Request[:], request)
+	return c
 }
 
 // describe tells what the output says: the path of states of each job, how it
@@ -178,6 +195,14 @@ func (w *world) describe() string {
 			fmt.Fprintf(&b, "  (%s)", x.last.StatusReason)
 		}
 		b.WriteByte('\n')
+	}
+	for _, c := range w.out.Changes {
+		switch c := c.(type) {
+		case ClaimPut:
+			fmt.Fprintf(&b, "  %s is %s until %d s\n", bytes.TrimRight(c.Row.Token[:], "\x00"), w.name(batch.JobRef{ID: c.Row.Job}), c.Row.Until/1000)
+		case ClaimDrop:
+			fmt.Fprintf(&b, "  %s is forgotten\n", bytes.TrimRight(c.Token[:], "\x00"))
+		}
 	}
 	for _, e := range w.out.Effects {
 		switch e := e.(type) {
@@ -286,11 +311,12 @@ type rows struct {
 	hosts        map[int64]HostRow
 	policies     []PolicyRow
 	revisions    map[string]int32
+	claims       map[Digest]*ClaimRow
 	jobs         map[batch.JobRef]JobRow
 }
 
 func newRows() *rows {
-	return &rows{hosts: make(map[int64]HostRow), revisions: make(map[string]int32), jobs: make(map[batch.JobRef]JobRow)}
+	return &rows{hosts: make(map[int64]HostRow), revisions: make(map[string]int32), claims: make(map[Digest]*ClaimRow), jobs: make(map[batch.JobRef]JobRow)}
 }
 
 func (r *rows) apply(c Change) {
@@ -307,6 +333,10 @@ func (r *rows) apply(c Change) {
 		r.revisions[c.Row.Name] = c.Row.Revision
 	case JobPut:
 		r.jobs[c.Row.Ref] = c.Row
+	case ClaimPut:
+		r.claims[c.Row.Token] = &c.Row
+	case ClaimDrop:
+		delete(r.claims, c.Token)
 	case AttemptPut:
 	}
 }
@@ -334,6 +364,11 @@ func (r *rows) load(last Counters) (*State, error) {
 	}
 	for name, n := range r.revisions {
 		l.Revision(name, n)
+	}
+	for _, row := range (&claims{byToken: r.claims}).sorted() {
+		if err := l.Claim(row); err != nil {
+			return nil, err
+		}
 	}
 	var jobs []JobRow
 	for ref, row := range r.jobs {

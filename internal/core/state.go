@@ -31,6 +31,7 @@ type State struct {
 	policies    map[int64][]retry.Rule
 	policyNames map[string]int64 // rules as JSON to policy
 
+	claims    claims
 	deadlines heap.Heap[*job]         // running attempts with a timeout, the next one first
 	reasons   map[batch.JobRef]string // why a job that has not ended yet is being ended
 	sweeps    []sweep                 // array jobs whose children are being ended
@@ -110,6 +111,7 @@ func NewState() *State {
 		revisions:        make(map[string]int32),
 		policies:         make(map[int64][]retry.Rule),
 		policyNames:      make(map[string]int64),
+		claims:           claims{byToken: make(map[Digest]*ClaimRow)},
 		reasons:          make(map[batch.JobRef]string),
 		deadlines: heap.New(
 			func(a, b *job) bool {

@@ -5,6 +5,10 @@ import "github.com/bargehq/barge/internal/batch"
 // stepSubmit admits a job. Without dependencies a job is runnable at once, so
 // Submitted is never stored. An array job is Pending while its children run.
 func (s *State) stepSubmit(now batch.Instant, in Submit, out *Output) *batch.Error {
+	if id, ok, err := s.claims.job(now, in.Claim); err != nil || ok {
+		out.Reply = Reply{Job: id}
+		return err
+	}
 	q := s.queueNames[in.Queue]
 	if q == nil {
 		return batch.Errorf(batch.NotFound, "JobQueue %s does not exist.", in.Queue)
@@ -30,6 +34,7 @@ func (s *State) stepSubmit(now batch.Instant, in Submit, out *Output) *batch.Err
 	s.jobs[ref] = j
 	q.waiting.Push(j)
 	out.Changes = append(out.Changes, JobPut{Row: s.row(j, ended{}), New: &in.New})
-	out.Reply = Reply{ID: j.seq}
+	s.claim(now, in.Claim, in.ID, out)
+	out.Reply = Reply{ID: j.seq, Job: in.ID}
 	return nil
 }

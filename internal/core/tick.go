@@ -4,16 +4,22 @@ import "github.com/bargehq/barge/internal/batch"
 
 // NextDeadline is when the next Tick has something to do.
 func (s *State) NextDeadline() (at batch.Instant, ok bool) {
-	j, ok := s.deadlines.Min()
-	if !ok {
-		return 0, false
+	at, ok = s.claims.due()
+	if j, watched := s.deadlines.Min(); watched && (!ok || j.due() < at) {
+		at, ok = j.due(), true
 	}
-	return j.due(), true
+	return at, ok
 }
 
-// stepTick stops attempts whose time is up, a bounded number at a time: the
-// deadline of those left is in the past, so another Tick follows.
+// stepTick does what is due, a bounded amount at a time: the deadline of what is
+// left is in the past, so another Tick follows.
 func (s *State) stepTick(now batch.Instant, out *Output) {
+	s.forget(now, out)
+	s.timeOut(now, out)
+}
+
+// timeOut stops attempts whose time is up.
+func (s *State) timeOut(now batch.Instant, out *Output) {
 	for range maxSlice {
 		j, ok := s.deadlines.Min()
 		if !ok || j.due() > now {

@@ -187,7 +187,7 @@ func keyOf(c core.Change) rowKey {
 		return rowKey{4, c.Row.ID}
 	case core.DefinitionPut:
 		return rowKey{5, c.Row.ID}
-	case core.PolicyPut, core.AttemptPut:
+	case core.PolicyPut, core.AttemptPut, core.ClaimPut, core.ClaimDrop:
 	}
 	return rowKey{}
 }

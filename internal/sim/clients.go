@@ -118,12 +118,40 @@ func (c *clients) submit() {
 		in.Rules = []retry.Rule{{OnStatusReason: "Host EC2*"}, {OnReason: "*", Exit: true}}
 	}
 	c.sent = append(c.sent, id)
+	if rng.IntN(3) == 0 {
+		in.Claim = core.Claim{Token: core.Digest(id)}
+		c.insistOn(in, 1+rng.IntN(3))
+		return
+	}
 	c.send(in, func(_ core.Reply, err error) {
 		if err == nil {
 			c.acknowledged = append(c.acknowledged, id)
 			c.w.stats.Jobs++
 		}
 	})
+}
+
+// insistOn submits the same several times, as a client does that got no answer.
+// All answers have to speak of one job.
+func (c *clients) insistOn(in core.Submit, times int) {
+	var job batch.JobID
+	for n := range times {
+		again := in
+		again.ID[15] = byte(n)
+		c.w.after(c.w.rng.Int64N(30_000), func() {
+			c.send(again, func(r core.Reply, err error) {
+				switch {
+				case err != nil:
+				case job == (batch.JobID{}):
+					job = r.Job
+					c.acknowledged = append(c.acknowledged, job)
+					c.w.stats.Jobs++
+				case job != r.Job:
+					c.w.bad("jobs %s and %s were made for one token", job, r.Job)
+				}
+			})
+		})
+	}
 }
 
 // finished reports whether the clients have stopped and nothing is active.

@@ -27,7 +27,7 @@ var ErrFull = errors.New("no space left for the database")
 // without gaps.
 type Round struct {
 	Number  int64
-	Changes []core.Change // at most one per row, but for attempts
+	Changes []core.Change // at most one per row, but for attempts and claims
 }
 
 // Job is a job as read: its row, the part that never changes, and its ended

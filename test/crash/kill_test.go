@@ -70,11 +70,19 @@ func (l *load) submitter(ctx context.Context, rng *rand.Rand, client int) {
 			{lines: 3, size: 2, pause: "0.5", attempts: 2, bad: 1},
 		}
 		o := kinds[rng.IntN(len(kinds))]
-		o.name = fmt.Sprintf("c%d-%d", client, n)
+		o.name, o.insists = fmt.Sprintf("c%d-%d", client, n), rng.IntN(2) == 0
 		// Not ctx: a submit that was cut off by the end of the test would
 		// be one more kind of crash.
 		err := o.submit(context.WithoutCancel(ctx), l.c, l.marks)
 		l.count(0, err)
+		for o.insists && err != nil && ctx.Err() == nil {
+			pace(ctx, rng, 100)
+			err = o.submit(context.WithoutCancel(ctx), l.c, l.marks)
+		}
+		if o.insists && err == nil && rng.IntN(4) == 0 {
+			pace(ctx, rng, 2000)
+			_ = o.submit(context.WithoutCancel(ctx), l.c, l.marks) // the server may be down again
+		}
 		l.mu.Lock()
 		l.orders = append(l.orders, &o)
 		l.mu.Unlock()

@@ -40,7 +40,10 @@ type order struct {
 	gated    int    // the last attempt that waits for it; all of them if zero
 
 	name string
-	id   string // empty when there was no answer
+	// insists says that it is asked for again with the same token until there
+	// is an answer.
+	insists bool
+	id      string // empty when there was no answer
 	// ended says that somebody has asked for its end, so it may have come
 	// early.
 	ended bool
@@ -63,6 +66,9 @@ func (o *order) submit(ctx context.Context, c *client, marks string) error {
 			variable("BAD", strconv.Itoa(o.bad-1)), variable("GATE", o.gate), variable("GATED", strconv.Itoa(gated)), variable("MARKS", marks),
 		}},
 	}
+	if o.insists {
+		in.Tags = map[string]string{"barge:client-token": o.name}
+	}
 	if o.size > 0 {
 		in.ArrayProperties = &types.ArrayProperties{Size: aws.Int32(int32(o.size))}
 	}
@@ -70,7 +76,7 @@ func (o *order) submit(ctx context.Context, c *client, marks string) error {
 	if err != nil {
 		return err
 	}
-	o.id = *out.JobId
+	o.id = *out.JobId // of another job, where a token did not do: then both are listed
 	return nil
 }
 

@@ -148,7 +148,11 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, route Route, c *
 			return batch.Errorf(batch.Invalid, "The request's address is not valid UTF-8")
 		}
 	}
-	return route.Serve(r.Context(), c)
+	ctx := r.Context()
+	if token := r.Header.Get(awsapi.ClientTokenHeader); token != "" {
+		ctx = awsapi.WithClientToken(ctx, token)
+	}
+	return route.Serve(ctx, c)
 }
 
 func valid(c *Call) bool {

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -32,6 +33,14 @@ func (s *Store) Load(ctx context.Context, l *core.Loader) (round int64, err erro
 	}
 	for name, revision := range last {
 		l.Revision(name, revision)
+	}
+	claims := slices.SortedFunc(maps.Values(s.claims), func(a, b core.ClaimRow) int {
+		return cmp.Or(cmp.Compare(a.Until, b.Until), slices.Compare(a.Token[:], b.Token[:]))
+	})
+	for _, c := range claims {
+		if err := l.Claim(c); err != nil {
+			return 0, err
+		}
 	}
 	return s.round, s.loadJobs(l)
 }

@@ -61,6 +61,7 @@ type tables struct {
 	definitions  map[int64]core.DefinitionRow
 	hosts        map[int64]core.HostRow
 	policies     map[int64]core.PolicyRow
+	claims       map[core.Digest]core.ClaimRow
 	jobs         map[int64]core.JobRow
 	first        map[int64]core.NewJob       // what never changes, by JobRow.Seq
 	attempts     map[int64][]core.AttemptRow // by JobRow.Seq, in order
@@ -78,6 +79,7 @@ func New() *Store {
 		definitions:  make(map[int64]core.DefinitionRow),
 		hosts:        make(map[int64]core.HostRow),
 		policies:     make(map[int64]core.PolicyRow),
+		claims:       make(map[core.Digest]core.ClaimRow),
 		jobs:         make(map[int64]core.JobRow),
 		first:        make(map[int64]core.NewJob),
 		attempts:     make(map[int64][]core.AttemptRow),

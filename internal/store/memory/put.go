@@ -22,6 +22,14 @@ func set[K comparable, V any](s *Store, m map[K]V, key K, value V) {
 	m[key] = value
 }
 
+// drop removes a map's entry and remembers how to take that back.
+func drop[K comparable, V any](s *Store, m map[K]V, key K) {
+	if old, had := m[key]; had {
+		s.undo = append(s.undo, func() { m[key] = old })
+		delete(m, key)
+	}
+}
+
 func (s *Store) put(c core.Change) error {
 	switch c := c.(type) {
 	case core.JobPut:
@@ -68,6 +76,10 @@ func (s *Store) put(c core.Change) error {
 		}
 		set(s, s.policies, c.Row.ID, c.Row)
 		s.last.Policy = max(s.last.Policy, c.Row.ID)
+	case core.ClaimPut:
+		set(s, s.claims, c.Row.Token, c.Row)
+	case core.ClaimDrop:
+		drop(s, s.claims, c.Token)
 	default:
 		return errors.New("unknown change")
 	}

@@ -84,13 +84,8 @@ func (s *Store) grown() {
 // connection to close moves the log into the database and removes it.
 func (w *writer) close() error {
 	var errs []error
-	for _, s := range []*statement{
-		w.begin, w.commit, w.rollback, w.advance, w.insertJob, w.updateJob, w.insertSpec, w.attempt,
-		w.environment, w.queue, w.definition, w.policy, w.host,
-	} {
-		if s != nil {
-			errs = append(errs, s.Close())
-		}
+	for _, s := range w.prepared {
+		errs = append(errs, s.Close())
 	}
 	return errors.Join(append(errs, w.Close())...)
 }

@@ -19,7 +19,8 @@ type writer struct {
 	insertJob, updateJob, insertSpec       *statement
 	attempt                                *statement
 	environment, queue, definition, policy *statement
-	host                                   *statement
+	host, putClaim, dropClaim              *statement
+	prepared                               []*statement // all of them
 }
 
 func (w *writer) prepare(ctx context.Context) error {
@@ -46,12 +47,14 @@ func (w *writer) prepare(ctx context.Context) error {
 		{&w.definition, 6, replace("definitions", definitionColumns, 1)},
 		{&w.host, 7, replace("hosts", hostColumns, 1)},
 		{&w.policy, 2, replace("policies", policyColumns, 1)},
+		{&w.putClaim, 4, replace("claims", claimColumns, 1)},
+		{&w.dropClaim, 1, `DELETE FROM claims WHERE token = ?`},
 	} {
 		s, err := w.conn.prepare(ctx, p.text, p.parameters)
 		if err != nil {
 			return err
 		}
-		*p.to = s
+		*p.to, w.prepared = s, append(w.prepared, s)
 	}
 	return nil
 }
@@ -141,7 +144,7 @@ func highest(changes []core.Change) (top core.Counters) {
 		switch c := c.(type) {
 		case core.JobPut:
 			top.Job = max(top.Job, c.Row.Seq)
-		case core.AttemptPut:
+		case core.AttemptPut, core.ClaimPut, core.ClaimDrop:
 		case core.EnvironmentPut:
 			top.Environment = max(top.Environment, c.Row.ID)
 		case core.QueuePut:
@@ -190,6 +193,11 @@ func (w *writer) put(c core.Change) error {
 			return err
 		}
 		_, err = w.policy.run(c.Row.ID, string(rules))
+	case core.ClaimPut:
+		r := &c.Row
+		_, err = w.putClaim.run(r.Token[:], r.Request[:], r.Job[:], int64(r.Until))
+	case core.ClaimDrop:
+		_, err = w.dropClaim.run(c.Token[:])
 	default:
 		err = fmt.Errorf("unknown change %T", c)
 	}

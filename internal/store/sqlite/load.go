@@ -55,6 +55,7 @@ func load(ctx context.Context, c *conn, l *core.Loader) (round int64, err error)
 			l.Revision(r.text(0), r.int32(1))
 			return nil
 		}),
+		feed(ctx, c, `SELECT `+claimColumns+` FROM claims ORDER BY until, token`, decodeClaim, l.Claim),
 	); err != nil {
 		return 0, err
 	}

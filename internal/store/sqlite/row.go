@@ -187,3 +187,13 @@ func decodePolicy(r record) (core.PolicyRow, error) {
 	}
 	return p, nil
 }
+
+const claimColumns = `token, request, job, until`
+
+func decodeClaim(r record) (core.ClaimRow, error) {
+	c := core.ClaimRow{Until: r.instant(3)}
+	copy(c.Token[:], r.bytes(0))
+	copy(c.Request[:], r.bytes(1))
+	copy(c.Job[:], r.bytes(2))
+	return c, nil
+}

@@ -25,7 +25,7 @@ func Same(t *rapid.T, stores ...store.Store) {
 		"place":    func(t *rapid.T) { w.state.Place(w.now, rapid.IntRange(0, 4).Draw(t, "budget"), &w.out) },
 		"report":   c.report,
 		"tick": func(t *rapid.T) {
-			w.now += batch.Instant(rapid.Int64Range(0, 90_000).Draw(t, "ms"))
+			w.now += batch.Instant(rapid.SampledFrom([]int64{0, 1, 90_000, 25 * 60 * 60 * 1000}).Draw(t, "ms"))
 			if err := w.step(core.Tick{}); err != nil {
 				t.Fatalf("tick: %v", err)
 			}
@@ -68,10 +68,14 @@ func (c *chaos) submit(t *rapid.T) {
 	if rapid.Bool().Draw(t, "rules") {
 		s.Rules = []retry.Rule{{OnExitCode: rapid.SampledFrom([]string{"1", "137"}).Draw(t, "code"), Exit: true}}
 	}
-	if err := c.step(s); err != nil {
+	s.Claim = claim(rapid.ByteRange(0, 3).Draw(t, "token"), rapid.ByteRange(0, 1).Draw(t, "request"))
+	jobs := c.state.Jobs()
+	if err := c.step(s); err != nil && (err.Code != batch.Conflict || s.Claim == (core.Claim{})) {
 		t.Fatalf("submit: %v", err)
 	}
-	c.jobs = append(c.jobs, s)
+	if c.state.Jobs() > jobs { // else the token was known
+		c.jobs = append(c.jobs, s)
+	}
 }
 
 func (c *chaos) resource(t *rapid.T) {

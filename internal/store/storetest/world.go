@@ -142,6 +142,14 @@ func submission(n byte, size int32) core.Submit {
 	}
 }
 
+// claim is one of a few, or none where token is zero.
+func claim(token, request byte) core.Claim {
+	if token == 0 {
+		return core.Claim{}
+	}
+	return core.Claim{Token: core.Digest{token}, Request: core.Digest{request}}
+}
+
 // end reports the end of the first attempt that is live.
 func (w *world) end(exit int32) core.AttemptEnded {
 	w.t.Helper()

@@ -67,6 +67,14 @@ CREATE TABLE policies (
     rules TEXT NOT NULL -- a JSON array
 ) STRICT;
 
+-- Which job a client's token has made. Few, and gone after a day.
+CREATE TABLE claims (
+    token   BLOB    PRIMARY KEY CHECK (length(token) = 16),   -- digests of what
+    request BLOB    NOT NULL    CHECK (length(request) = 16), -- the client sent
+    job     BLOB    NOT NULL    CHECK (length(job) = 16),
+    until   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- The key is sequential, so that new rows go to the end of the table; the public
 -- id is a second index. state counts SUBMITTED 0, PENDING 1, RUNNABLE 2,
 -- STARTING 3, RUNNING 4, SUCCEEDED 5, FAILED 6.
