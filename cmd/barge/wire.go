@@ -79,7 +79,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *parts, err error)
 		return nil, err
 	}
 	service := batchsvc.New(batchsvc.Options{
-		Do: p.engine.Do, Store: p.store, Scope: c.Scope, Owner: owner, Notes: notes(p.driver),
+		Do: p.engine.Do, Store: p.store, Scope: c.Scope, Owner: owner,
 	})
 	p.supervisor = host.New(host.Options{
 		Driver: p.driver, Logs: p.logs, Log: log, Live: service.Live,
@@ -161,14 +161,4 @@ func openDriver(ctx context.Context, c config, owner uuid.UUID, log *slog.Logger
 		return nil, err
 	}
 	return process.Open(ctx, process.Options{Dir: dir, RunnerCommand: []string{self, "runner", dir}, Log: log})
-}
-
-// notes says what a job's log tells of the way the driver runs it.
-func notes(d driver.Driver) func(image string) []string {
-	if d.Name() != "process" {
-		return func(string) []string { return nil }
-	}
-	return func(image string) []string {
-		return []string{"barge: run as a process on this machine; the image " + image + " is not used"}
-	}
 }

@@ -19,9 +19,8 @@ const stopTimeout = 30 * time.Second
 // Task is what an attempt is to run and where its output goes.
 type Task struct {
 	Spec          driver.Spec
-	Group, Stream string   // of the log
-	Notes         []string // lines at its head
-	Instance      string   // the host's name
+	Group, Stream string // of the log
+	Instance      string // the host's name
 }
 
 // Attempt returns what a host runs for an attempt.
@@ -53,10 +52,10 @@ func (s *Service) Attempt(ctx context.Context, id batch.AttemptID) (Task, error)
 	}
 	p := spec.properties()
 	host := c.hosts[j.Host]
-	t := Task{Instance: host.Name, Notes: s.o.Notes(p.Image)}
+	t := Task{Instance: host.Name}
 	t.Group, t.Stream = spec.log(id)
 	t.Spec = driver.Spec{
-		Attempt: id, Image: p.Image, Command: command, Resources: j.Needs, User: p.User,
+		Unit: id.Unit(0), Image: p.Image, Command: command, Resources: j.Needs, User: p.User,
 		Privileged: deref(p.Privileged), ReadonlyRootFS: deref(p.ReadonlyRootFilesystem), StopTimeout: stopTimeout,
 		Labels: map[string]string{"job-id": j.Ref.String(), "job-name": j.Name, "job-queue": c.queues[j.Queue]},
 	}

@@ -176,7 +176,7 @@ func (w *world) task(t *testing.T, id batch.AttemptID) string {
 	}
 	var b strings.Builder
 	s := task.Spec
-	fmt.Fprintf(&b, "attempt %s\nimage %s\ncommand %q\nneeds %s\n", s.Attempt, s.Image, s.Command, s.Resources)
+	fmt.Fprintf(&b, "attempt %s\nimage %s\ncommand %q\nneeds %s\n", s.Unit, s.Image, s.Command, s.Resources)
 	fmt.Fprintf(&b, "user %q privileged %t readonly %t stop %s\n", s.User, s.Privileged, s.ReadonlyRootFS, s.StopTimeout)
 	for _, key := range slices.Sorted(maps.Keys(s.Labels)) {
 		fmt.Fprintf(&b, "label %s=%s\n", key, s.Labels[key])
@@ -184,7 +184,7 @@ func (w *world) task(t *testing.T, id batch.AttemptID) string {
 	for _, v := range s.Env {
 		fmt.Fprintf(&b, "env %s=%s\n", v.Name, v.Value)
 	}
-	fmt.Fprintf(&b, "log %s %s\nnotes %q\non %s", task.Group, task.Stream, task.Notes, task.Instance)
+	fmt.Fprintf(&b, "log %s %s\non %s", task.Group, task.Stream, task.Instance)
 	return b.String()
 }
 

@@ -39,8 +39,6 @@ type Options struct {
 	// Owner is the installation's id, from which the UUIDs of environments
 	// are made.
 	Owner uuid.UUID
-	// Notes returns what a job's log says first about how the driver runs it.
-	Notes func(image string) []string
 }
 
 // Service is the AWS Batch API.

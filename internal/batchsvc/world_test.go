@@ -81,7 +81,6 @@ func (w *world) open(t *testing.T) {
 	w.service = batchsvc.New(batchsvc.Options{
 		Do: e.Do, Store: w.store, Owner: uuid.MustParse("9d1f3c52-6a0e-4b53-8f0b-0a7c5d1e2f34"),
 		Scope: batch.Scope{Partition: "aws", Region: "eu-west-1", Account: "123456789012"},
-		Notes: func(image string) []string { return []string{"note on " + image} },
 	})
 	w.handler = batchapi.Handler(w.service, restjson.Options{Log: log})
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))

@@ -1,14 +1,15 @@
 // Package driver is the seam between Barge and what runs a job: the Docker
 // Engine, plain processes, a script in tests.
 //
-// A [Driver] holds attempts. An attempt is known from Start until Remove, also
-// while the server is dead: a driver must find again, after a restart of the
-// server, what it had started, with its exit and all of its output. Every call
-// is keyed by the attempt, and doing a thing twice does it once.
+// A [Driver] holds units: the containers of attempts, which have one each, or
+// several. A unit is known from Start until Remove, also while the server is
+// dead: a driver must find again, after a restart of the server, what it had
+// started, with its exit and all of its output. Every call is keyed by the unit,
+// and doing a thing twice does it once.
 //
-// The host package is the only caller, from one goroutine per attempt, so
-// methods are called concurrently for different attempts, and Wait, Output and
-// Stop concurrently for the same one. Drivers import this package, batch and
+// The host package is the only caller, from one goroutine per unit, so methods
+// are called concurrently for different units, and Wait, Output and Stop
+// concurrently for the same one. Drivers import this package, batch and
 // libraries; nothing else of Barge.
 //
 // It deliberately knows nothing of queues, retries or what an exit means.
@@ -22,31 +23,8 @@ import (
 	"github.com/bargehq/barge/internal/batch"
 )
 
-// ErrUnknown says that the driver holds no such attempt.
-var ErrUnknown = errors.New("unknown attempt")
-
-// Spec is everything a driver needs to run one attempt.
-type Spec struct {
-	Attempt batch.AttemptID
-	Image   string
-	// Command replaces the image's CMD; its entry point stays. Empty means the image's own.
-	Command []string
-	// Env is the whole environment that the attempt gets beyond what the
-	// image or the system sets, in order; of equal names the last one counts.
-	Env []Var
-	// Resources: vCPUs are a share, not a cap; memory is a hard limit.
-	Resources      batch.Resources
-	User           string // as in `docker run --user`; empty means the image's
-	Privileged     bool
-	ReadonlyRootFS bool
-	// StopTimeout is the grace from SIGTERM to SIGKILL.
-	StopTimeout time.Duration
-	// Labels help people who look at the runtime directly (job name, queue, …).
-	Labels map[string]string
-}
-
-// Var is one environment variable.
-type Var struct{ Name, Value string }
+// ErrUnknown says that the driver holds no such unit.
+var ErrUnknown = errors.New("unknown unit")
 
 // Exit is how an attempt ended. A nil Code means that no exit code is known,
 // as when the container never ran or vanished.
@@ -81,40 +59,44 @@ type Line struct {
 	Cursor int64
 }
 
-// Driver runs attempts.
+// Driver runs units.
 type Driver interface {
 	// Name is `docker`, `process` or `script`.
 	Name() string
 
-	// Start runs the attempt and returns when it runs (or has already
-	// ended). When the attempt is known already it does nothing and returns
+	// Notes says what the head of the log tells about the way this driver
+	// runs the spec, one line each. Start has been called before.
+	Notes(spec Spec) []string
+
+	// Start runs the unit and returns when it runs (or has already
+	// ended). When the unit is known already it does nothing and returns
 	// nil. A *StartError is final and leaves nothing behind; any other error
 	// is a fault of the driver (its daemon does not answer, the disk is
 	// full), after which Start may be called again.
 	// Cancelling ctx gives up waiting; what was started is then found by List.
 	Start(ctx context.Context, spec Spec) error
 
-	// Wait blocks until the attempt has ended and may be called again.
+	// Wait blocks until the unit has ended and may be called again.
 	// ErrUnknown if there is none.
-	Wait(ctx context.Context, id batch.AttemptID) (Exit, error)
+	Wait(ctx context.Context, id batch.UnitID) (Exit, error)
 
 	// Output calls emit for every line after cursor, in order, follows while
-	// the attempt runs and returns nil after the last line of an ended one.
+	// the unit runs and returns nil after the last line of an ended one.
 	// An error of emit ends it and is returned. It holds back the process
 	// rather than grow when emit is slow. ErrUnknown if there is none.
-	Output(ctx context.Context, id batch.AttemptID, cursor int64, emit func(Line) error) error
+	Output(ctx context.Context, id batch.UnitID, cursor int64, emit func(Line) error) error
 
-	// Stop sends SIGTERM, and SIGKILL after grace, to the attempt with all its
-	// processes and returns without waiting for the end. On an attempt that
+	// Stop sends SIGTERM, and SIGKILL after grace, to the unit with all its
+	// processes and returns without waiting for the end. On a unit that
 	// has ended it does nothing. ErrUnknown if there is none.
-	Stop(ctx context.Context, id batch.AttemptID, grace time.Duration) error
+	Stop(ctx context.Context, id batch.UnitID, grace time.Duration) error
 
-	// Remove forgets an ended attempt with its output, and kills it if it still runs. Unknown attempts are no error.
-	Remove(ctx context.Context, id batch.AttemptID) error
+	// Remove forgets an ended unit with its output, and kills it if it still runs. Unknown units are no error.
+	Remove(ctx context.Context, id batch.UnitID) error
 
-	// List returns the attempts that the driver holds, running and ended, in no order.
-	List(ctx context.Context) ([]batch.AttemptID, error)
+	// List returns the units that the driver holds, running and ended, in no order.
+	List(ctx context.Context) ([]batch.UnitID, error)
 
-	// Close lets go of the runtime and leaves attempts running.
+	// Close lets go of the runtime and leaves units running.
 	Close() error
 }

@@ -35,7 +35,7 @@ func (s *Supervisor) supervise(ctx context.Context, a *attempt) {
 	case <-ctx.Done():
 		return // the driver still has it; the next start reports it again
 	}
-	_ = s.retry(ctx, a, "remove", func() error { return s.o.Driver.Remove(ctx, a.id) })
+	_ = s.retry(ctx, a, "remove", func() error { return s.o.Driver.Remove(ctx, a.id.Unit(0)) })
 }
 
 // run carries the attempt to its end. It says false when ctx ended first.
@@ -74,7 +74,7 @@ func (s *Supervisor) run(ctx context.Context, a *attempt, job Job) (End, bool) {
 	}
 	var exit driver.Exit
 	err = s.retry(ctx, a, "wait", func() (err error) {
-		exit, err = s.o.Driver.Wait(ctx, a.id)
+		exit, err = s.o.Driver.Wait(ctx, a.id.Unit(0))
 		return err
 	})
 	switch {
@@ -127,7 +127,7 @@ func (s *Supervisor) stopWhenAsked(ctx context.Context, a *attempt, grace time.D
 		defer close(done)
 		select {
 		case <-a.stop:
-			_ = s.retry(ctx, a, "stop", func() error { return s.o.Driver.Stop(ctx, a.id, grace) })
+			_ = s.retry(ctx, a, "stop", func() error { return s.o.Driver.Stop(ctx, a.id.Unit(0), grace) })
 		case <-ctx.Done():
 		}
 	}()
@@ -152,7 +152,7 @@ func (s *Supervisor) openLog(ctx context.Context, a *attempt, job Job) (*logs.Wr
 		return nil, err
 	}
 	if w.Cursor() == 0 {
-		for _, note := range job.Notes {
+		for _, note := range s.o.Driver.Notes(job.Spec) {
 			if err := w.Append(ctx, batch.InstantOf(time.Now()), []byte(note), noteCursor); err != nil {
 				return nil, err
 			}
@@ -169,7 +169,7 @@ func (s *Supervisor) ship(ctx context.Context, a *attempt, w *logs.Writer) error
 	}
 	defer w.Close()
 	err := s.retry(ctx, a, "read output", func() error {
-		return s.o.Driver.Output(ctx, a.id, max(0, w.Cursor()), func(l driver.Line) error {
+		return s.o.Driver.Output(ctx, a.id.Unit(0), max(0, w.Cursor()), func(l driver.Line) error {
 			return w.Append(ctx, l.At, l.Text, l.Cursor)
 		})
 	})

@@ -36,8 +36,6 @@ type Job struct {
 	// Group and Stream name the log; an empty Group means that the output is
 	// not kept.
 	Group, Stream string
-	// Notes are lines of our own at the head of the log.
-	Notes []string
 	// Instance is the host's name, i-….
 	Instance string
 }
@@ -92,7 +90,7 @@ func (s *Supervisor) Sweep(ctx context.Context) error {
 		return err
 	}
 	for _, id := range held {
-		live, err := s.o.Live(ctx, id)
+		live, err := s.o.Live(ctx, id.Attempt)
 		if err != nil {
 			return err
 		}
@@ -100,7 +98,7 @@ func (s *Supervisor) Sweep(ctx context.Context) error {
 			continue
 		}
 		if err := s.o.Driver.Remove(ctx, id); err != nil {
-			s.o.Log.Warn("could not remove what is left of an attempt", "attempt", id, "err", err)
+			s.o.Log.Warn("could not remove what is left of an attempt", "attempt", id.Attempt, "err", err)
 		}
 	}
 	return nil

@@ -17,6 +17,8 @@ import (
 
 	"github.com/moby/moby/api/pkg/authconfig"
 	"github.com/moby/moby/api/types/registry"
+
+	"github.com/bargehq/barge/internal/driver"
 )
 
 // maxCredentials bounds the credentials file and a helper's answer, in bytes.
@@ -33,10 +35,14 @@ type loginFile struct {
 }
 
 // credentials returns the encoded header value for a registry, and an empty one
-// for a registry without credentials or after an error.
-func (d *Driver) credentials(ctx context.Context, domain string) (string, error) {
+// for a registry without credentials or after an error. What a job brings along
+// counts before the driver's own.
+func (d *Driver) credentials(ctx context.Context, domain string, as *driver.Credentials) (string, error) {
 	if domain == "docker.io" {
 		domain = "https://index.docker.io/v1/" // its key since before there were others
+	}
+	if as != nil {
+		return authconfig.Encode(registry.AuthConfig{ServerAddress: domain, Username: as.User, Password: as.Password})
 	}
 	file, err := readLogins(d.opt.ConfigFile)
 	if err != nil {

@@ -44,7 +44,7 @@ esac
 		"token.test": {IdentityToken: "identity", ServerAddress: "token.test"},
 		"store.test": {Username: "stored", Password: "s:ecret", ServerAddress: "store.test"},
 	} {
-		header, err := d.credentials(t.Context(), domain)
+		header, err := d.credentials(t.Context(), domain, nil)
 		if err != nil {
 			t.Errorf("credentials of %s: %v", domain, err)
 			continue
@@ -59,12 +59,12 @@ esac
 		}
 	}
 	for _, domain := range []string{"broken.test", "odd.test", "unknown.test"} {
-		if header, err := d.credentials(t.Context(), domain); err == nil || header != "" {
+		if header, err := d.credentials(t.Context(), domain, nil); err == nil || header != "" {
 			t.Errorf("credentials of %s are %q with error %v, want an error only", domain, header, err)
 		}
 	}
 	d.opt.ConfigFile = filepath.Join(dir, "none.json")
-	if header, err := d.credentials(t.Context(), "docker.io"); err != nil || header != "" {
+	if header, err := d.credentials(t.Context(), "docker.io", nil); err != nil || header != "" {
 		t.Errorf("credentials without a file are %q and %v, want nothing", header, err)
 	}
 }

@@ -56,32 +56,32 @@ func BenchmarkContainers(b *testing.B) {
 }
 
 func driverLife(ctx context.Context, d *Driver) error {
-	spec := driver.Spec{Attempt: newAttempt(), Image: testImage, Command: []string{"true"}}
+	spec := driver.Spec{Unit: newAttempt(), Image: testImage, Command: []string{"true"}}
 	if err := d.Start(ctx, spec); err != nil {
 		return err
 	}
-	if _, err := d.Wait(ctx, spec.Attempt); err != nil {
+	if _, err := d.Wait(ctx, spec.Unit); err != nil {
 		return err
 	}
-	return d.Remove(ctx, spec.Attempt)
+	return d.Remove(ctx, spec.Unit)
 }
 
 func driverLifeWithOutput(ctx context.Context, d *Driver) error {
-	spec := driver.Spec{Attempt: newAttempt(), Image: testImage, Command: []string{"echo", "text"}}
+	spec := driver.Spec{Unit: newAttempt(), Image: testImage, Command: []string{"echo", "text"}}
 	if err := d.Start(ctx, spec); err != nil {
 		return err
 	}
 	outcome := make(chan error, 1)
 	go func() {
-		outcome <- d.Output(ctx, spec.Attempt, 0, func(driver.Line) error { return nil })
+		outcome <- d.Output(ctx, spec.Unit, 0, func(driver.Line) error { return nil })
 	}()
-	if _, err := d.Wait(ctx, spec.Attempt); err != nil {
+	if _, err := d.Wait(ctx, spec.Unit); err != nil {
 		return err
 	}
 	if err := <-outcome; err != nil {
 		return err
 	}
-	return d.Remove(ctx, spec.Attempt)
+	return d.Remove(ctx, spec.Unit)
 }
 
 func apiLife(ctx context.Context, d *Driver) (err error) {

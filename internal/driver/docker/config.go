@@ -23,7 +23,7 @@ func (d *Driver) config(spec driver.Spec) *container.Config {
 	labels := make(map[string]string, len(spec.Labels)+2)
 	maps.Copy(labels, spec.Labels)
 	labels[ownerLabel] = d.opt.Owner
-	labels[attemptLabel] = spec.Attempt.String()
+	labels[attemptLabel] = spec.Unit.String()
 	// For whoever stops the container other than through us.
 	stopTimeout := seconds(spec.StopTimeout)
 	return &container.Config{
@@ -37,14 +37,10 @@ func (d *Driver) config(spec driver.Spec) *container.Config {
 }
 
 func (d *Driver) hostConfig(spec driver.Spec) *container.HostConfig {
-	noInit := false
 	host := &container.HostConfig{
-		NetworkMode:    container.NetworkMode(d.opt.Network),
-		LogConfig:      d.logConfig,
-		Privileged:     spec.Privileged,
-		ReadonlyRootfs: spec.ReadonlyRootFS,
-		Init:           &noInit, // whatever the engine's default
-		Resources:      container.Resources{CPUShares: shares(spec.Resources.MilliVCPU)},
+		NetworkMode: container.NetworkMode(d.opt.Network),
+		LogConfig:   d.engine.logConfig,
+		Resources:   container.Resources{CPUShares: shares(spec.Resources.MilliVCPU)},
 	}
 	if m := memory(spec.Resources.MemoryMiB); m > 0 {
 		host.Memory = m
@@ -56,6 +52,7 @@ func (d *Driver) hostConfig(spec driver.Spec) *container.HostConfig {
 	if n := spec.Resources.GPUs; n > 0 {
 		host.DeviceRequests = []container.DeviceRequest{{Count: int(min(n, math.MaxInt32)), Capabilities: [][]string{{"gpu"}}}}
 	}
+	d.settings(&spec, host)
 	return host
 }
 

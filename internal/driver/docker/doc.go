@@ -13,6 +13,9 @@
 // for both. CPU is set in shares (1024 per vCPU), memory as a hard limit in
 // bytes.
 //
+// Directories that the containers of an attempt share are volumes of the engine,
+// labelled like containers, and removed with the last container that has them.
+//
 // Errors: [driver.StartError] where ECS would report a container reason,
 // [driver.ErrUnknown], and wrapped errors of the engine, which are worth trying
 // again. While the engine does not answer, Wait and Output wait for it to come

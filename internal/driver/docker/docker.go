@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -62,11 +63,12 @@ type Options struct {
 
 // Driver runs attempts on one engine.
 type Driver struct {
-	opt       Options
-	api       *client.Client
-	log       *slog.Logger
-	logConfig container.LogConfig
-	slots     chan struct{} // holds one element per container that is starting
+	opt     Options
+	api     *client.Client
+	log     *slog.Logger
+	engine  features
+	noQuota atomic.Bool   // the engine was seen to limit no disk
+	slots   chan struct{} // holds one element per container that is starting
 
 	closing chan struct{}
 	work    sync.WaitGroup // pulls and stops
@@ -75,8 +77,8 @@ type Driver struct {
 	// it out without a goroutine of its own.
 	mu       sync.Mutex
 	closed   bool
-	pulls    map[string]*pull
-	starting map[batch.AttemptID]chan struct{} // closed when that Start is over
+	pulls    map[wanted]*pull
+	starting map[batch.UnitID]chan struct{} // closed when that Start is over
 }
 
 var _ driver.Driver = (*Driver)(nil)
@@ -106,17 +108,17 @@ func Open(ctx context.Context, opt Options) (*Driver, error) {
 		return nil, errors.Join(fmt.Errorf("ask the container engine at %s what it is: %w", api.DaemonHost(), err), api.Close())
 	}
 	d := &Driver{
-		opt:       opt,
-		api:       api,
-		log:       opt.Log,
-		logConfig: logConfig(engine.Info.Plugins.Log),
-		slots:     make(chan struct{}, opt.Starts),
-		closing:   make(chan struct{}),
-		pulls:     make(map[string]*pull),
-		starting:  make(map[batch.AttemptID]chan struct{}),
+		opt:      opt,
+		api:      api,
+		log:      opt.Log,
+		engine:   featuresOf(engine.Info),
+		slots:    make(chan struct{}, opt.Starts),
+		closing:  make(chan struct{}),
+		pulls:    make(map[wanted]*pull),
+		starting: make(map[batch.UnitID]chan struct{}),
 	}
 	d.log.Info("container engine", "host", api.DaemonHost(), "version", engine.Info.ServerVersion,
-		"network", opt.Network, "logs", d.logConfig.Type)
+		"network", opt.Network, "logs", d.engine.logConfig.Type)
 	return d, nil
 }
 
@@ -214,7 +216,7 @@ func newClient(host string) (*client.Client, error) {
 func (d *Driver) Name() string { return "docker" }
 
 // List returns the attempts of this owner.
-func (d *Driver) List(ctx context.Context) ([]batch.AttemptID, error) {
+func (d *Driver) List(ctx context.Context) ([]batch.UnitID, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	filters := make(client.Filters).Add("label", ownerLabel+"="+d.opt.Owner)
@@ -222,13 +224,24 @@ func (d *Driver) List(ctx context.Context) ([]batch.AttemptID, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list containers: %w", err)
 	}
-	ids := make([]batch.AttemptID, 0, len(found.Items))
+	ids := make([]batch.UnitID, 0, len(found.Items))
 	for _, c := range found.Items {
-		id, ok := batch.ParseAttemptID(c.Labels[attemptLabel])
+		id, ok := batch.ParseUnitID(c.Labels[attemptLabel])
 		if !ok || c.Labels[ownerLabel] != d.opt.Owner {
 			continue // made by hand, or by an engine that ignores filters
 		}
 		ids = append(ids, id)
+	}
+	// A server that died within Remove may have left volumes without containers.
+	volumes, err := d.api.VolumeList(ctx, client.VolumeListOptions{Filters: filters})
+	if err != nil {
+		return nil, fmt.Errorf("list volumes: %w", err)
+	}
+	for _, v := range volumes.Items {
+		id, ok := batch.ParseUnitID(v.Labels[attemptLabel])
+		if ok && v.Labels[ownerLabel] == d.opt.Owner && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
 	}
 	return ids, nil
 }
@@ -269,10 +282,10 @@ func (d *Driver) background(ctx context.Context, f func(context.Context)) error 
 }
 
 // containerName is also what makes Start idempotent.
-func containerName(id batch.AttemptID) string { return "barge-" + id.TaskID() }
+func containerName(id batch.UnitID) string { return "barge-" + id.Name() }
 
 // inspect returns the container of an attempt, or driver.ErrUnknown.
-func (d *Driver) inspect(ctx context.Context, id batch.AttemptID) (container.InspectResponse, error) {
+func (d *Driver) inspect(ctx context.Context, id batch.UnitID) (container.InspectResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	found, err := d.api.ContainerInspect(ctx, containerName(id), client.ContainerInspectOptions{})

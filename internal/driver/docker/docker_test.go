@@ -57,26 +57,26 @@ func open(t *testing.T, opt Options) *Driver {
 
 func newOptions(t *testing.T) Options {
 	return Options{
-		Owner:      "test-" + newAttempt().Job.String(),
+		Owner:      "test-" + newAttempt().Attempt.Job.String(),
 		ConfigFile: t.TempDir() + "/none.json",
 		Log:        slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 }
 
-func newAttempt() batch.AttemptID {
-	return batch.AttemptID{Job: batch.JobRef{ID: batch.NewJobID(batch.InstantOf(time.Now()))}, Number: 1}
+func newAttempt() batch.UnitID {
+	return batch.AttemptID{Job: batch.JobRef{ID: batch.NewJobID(batch.InstantOf(time.Now()))}, Number: 1}.Unit(0)
 }
 
 // newSpec returns a spec that the test's end removes from d's engine.
 func newSpec(t *testing.T, d *Driver, script string) driver.Spec {
 	spec := driver.Spec{
-		Attempt:     newAttempt(),
+		Unit:        newAttempt(),
 		Image:       testImage,
 		Command:     []string{"/bin/sh", "-c", script},
 		StopTimeout: 10 * time.Second,
 	}
 	t.Cleanup(func() {
-		if err := d.Remove(context.Background(), spec.Attempt); err != nil {
+		if err := d.Remove(context.Background(), spec.Unit); err != nil {
 			t.Errorf("remove: %v", err)
 		}
 	})
@@ -90,7 +90,7 @@ func start(t *testing.T, d *Driver, spec driver.Spec) {
 	}
 }
 
-func wantCode(t *testing.T, d *Driver, id batch.AttemptID, code int32) {
+func wantCode(t *testing.T, d *Driver, id batch.UnitID, code int32) {
 	t.Helper()
 	exit, err := d.Wait(t.Context(), id)
 	if err != nil || exit.Code == nil || *exit.Code != code {
@@ -98,7 +98,7 @@ func wantCode(t *testing.T, d *Driver, id batch.AttemptID, code int32) {
 	}
 }
 
-func output(t *testing.T, d *Driver, id batch.AttemptID) []string {
+func output(t *testing.T, d *Driver, id batch.UnitID) []string {
 	t.Helper()
 	var lines []string
 	err := d.Output(t.Context(), id, 0, func(l driver.Line) error {
@@ -120,7 +120,7 @@ func wantRefused(t *testing.T, d *Driver, spec driver.Spec, reason string) strin
 		t.Errorf("start returned %v, want a StartError that begins with %q", err, reason)
 		return ""
 	}
-	if _, err := d.inspect(t.Context(), spec.Attempt); !errors.Is(err, driver.ErrUnknown) {
+	if _, err := d.inspect(t.Context(), spec.Unit); !errors.Is(err, driver.ErrUnknown) {
 		t.Errorf("inspect after a refused start: %v, want %v", err, driver.ErrUnknown)
 	}
 	return refused.Reason

@@ -29,9 +29,9 @@ func TestLimits(t *testing.T) {
 	spec.ReadonlyRootFS = true
 	spec.Labels = map[string]string{"queue": "q", ownerLabel: "forged"}
 	start(t, d, spec)
-	wantCode(t, d, spec.Attempt, 0)
+	wantCode(t, d, spec.Unit, 0)
 
-	c, err := d.inspect(t.Context(), spec.Attempt)
+	c, err := d.inspect(t.Context(), spec.Unit)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,14 +40,14 @@ func TestLimits(t *testing.T) {
 	if diff := cmp.Diff(limits{2560, 24 << 20, 48 << 20}, got); diff != "" {
 		t.Errorf("the engine's limits (-want +got):\n%s", diff)
 	}
-	wantLabels := map[string]string{"queue": "q", ownerLabel: d.opt.Owner, attemptLabel: spec.Attempt.String()}
+	wantLabels := map[string]string{"queue": "q", ownerLabel: d.opt.Owner, attemptLabel: spec.Unit.String()}
 	if diff := cmp.Diff(wantLabels, c.Config.Labels); diff != "" {
 		t.Errorf("labels (-want +got):\n%s", diff)
 	}
 	if c.HostConfig.NetworkMode != "host" {
 		t.Errorf("network mode is %q, want host", c.HostConfig.NetworkMode)
 	}
-	lines := output(t, d, spec.Attempt)
+	lines := output(t, d, spec.Unit)
 	if len(lines) != 3 || lines[0] != fmt.Sprint(24<<20) || lines[2] != "read only" {
 		t.Errorf("the kernel's limits are %q, want memory %d and the file system read only", lines, 24<<20)
 	}
@@ -65,8 +65,8 @@ func TestNetwork(t *testing.T) {
 	d := open(t, opt)
 	spec := newSpec(t, d, `ls /sys/class/net`)
 	start(t, d, spec)
-	wantCode(t, d, spec.Attempt, 0)
-	if got := output(t, d, spec.Attempt); slices.Contains(got, "eth0") || !slices.Contains(got, "lo") {
+	wantCode(t, d, spec.Unit, 0)
+	if got := output(t, d, spec.Unit); slices.Contains(got, "eth0") || !slices.Contains(got, "lo") {
 		t.Errorf("interfaces are %q, want the loopback one only", got)
 	}
 }
@@ -79,8 +79,8 @@ func TestImageDefaults(t *testing.T) {
 	spec := newSpec(t, d, "")
 	spec.Command = nil
 	start(t, d, spec)
-	wantCode(t, d, spec.Attempt, 0)
-	if diff := cmp.Diff([]string{"image command yes"}, output(t, d, spec.Attempt)); diff != "" {
+	wantCode(t, d, spec.Unit, 0)
+	if diff := cmp.Diff([]string{"image command yes"}, output(t, d, spec.Unit)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -111,18 +111,18 @@ func TestOwners(t *testing.T) {
 	a, b := newSpec(t, mine, "exit 0"), newSpec(t, theirs, "exit 0")
 	start(t, mine, a)
 	start(t, theirs, b)
-	for d, want := range map[*Driver]batch.AttemptID{mine: a.Attempt, theirs: b.Attempt} {
+	for d, want := range map[*Driver]batch.UnitID{mine: a.Unit, theirs: b.Unit} {
 		got, err := d.List(t.Context())
-		if diff := cmp.Diff([]batch.AttemptID{want}, got); diff != "" || err != nil {
+		if diff := cmp.Diff([]batch.UnitID{want}, got); diff != "" || err != nil {
 			t.Errorf("list of %s ended with %v (-want +got):\n%s", d.opt.Owner, err, diff)
 		}
 	}
 	// The same attempt under two owners comes of a copied database.
-	wantTaken := "CannotCreateContainerError: the container " + containerName(a.Attempt)
+	wantTaken := "CannotCreateContainerError: the container " + containerName(a.Unit)
 	if err := theirs.Start(t.Context(), a); err == nil || !strings.HasPrefix(err.Error(), wantTaken) {
 		t.Errorf("start of another owner's attempt: %v, want %q", err, wantTaken)
 	}
-	wantCode(t, mine, a.Attempt, 0)
+	wantCode(t, mine, a.Unit, 0)
 }
 
 // TestDiedBetweenCreateAndStart: the next Start takes up what is there.
@@ -137,18 +137,18 @@ func TestDiedBetweenCreateAndStart(t *testing.T) {
 	}
 
 	next := open(t, opt)
-	if ids, err := next.List(t.Context()); err != nil || !slices.Contains(ids, spec.Attempt) {
+	if ids, err := next.List(t.Context()); err != nil || !slices.Contains(ids, spec.Unit) {
 		t.Errorf("list is %v and %v, want the attempt", ids, err)
 	}
-	exit, err := next.Wait(t.Context(), spec.Attempt)
+	exit, err := next.Wait(t.Context(), spec.Unit)
 	if diff := cmp.Diff(driver.Exit{}, exit); diff != "" || err != nil {
 		t.Errorf("wait before the start ended with %v (-want +got):\n%s", err, diff)
 	}
 	for range 2 { // the second must not run it again
 		start(t, next, spec)
-		wantCode(t, next, spec.Attempt, 5)
+		wantCode(t, next, spec.Unit, 5)
 	}
-	if diff := cmp.Diff([]string{"ran"}, output(t, next, spec.Attempt)); diff != "" {
+	if diff := cmp.Diff([]string{"ran"}, output(t, next, spec.Unit)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -168,12 +168,12 @@ func TestStopOutlivesDriver(t *testing.T) {
 	start(t, first, spec)
 	up := make(chan struct{})
 	go func() {
-		_ = first.Output(t.Context(), spec.Attempt, 0, func(driver.Line) error { close(up); return context.Canceled })
+		_ = first.Output(t.Context(), spec.Unit, 0, func(driver.Line) error { close(up); return context.Canceled })
 	}()
 	<-up
 	began := time.Now()
 	const grace = 2 * time.Second
-	if err := first.Stop(t.Context(), spec.Attempt, grace); err != nil {
+	if err := first.Stop(t.Context(), spec.Unit, grace); err != nil {
 		t.Fatal(err)
 	}
 	if err := first.Close(); err != nil {
@@ -182,7 +182,7 @@ func TestStopOutlivesDriver(t *testing.T) {
 	if took := time.Since(began); took > grace/2 {
 		t.Errorf("stop and close took %v", took)
 	}
-	wantCode(t, d, spec.Attempt, 137)
+	wantCode(t, d, spec.Unit, 137)
 	if took := time.Since(began); took < grace-100*time.Millisecond {
 		t.Errorf("killed after %v, want a grace of %v", took, grace)
 	}
@@ -193,12 +193,12 @@ func TestVolumes(t *testing.T) {
 	needEngine(t)
 	t.Parallel()
 	d := open(t, newOptions(t))
-	tag := "barge-test/volume:" + newAttempt().TaskID()
+	tag := "barge-test/volume:" + newAttempt().Name()
 	spec := newSpec(t, d, "echo kept >/data/file")
 	if created, err := d.create(t.Context(), spec); !created || err != nil {
 		t.Fatalf("create returned %t and %v", created, err)
 	}
-	_, err := d.api.ContainerCommit(t.Context(), containerName(spec.Attempt), client.ContainerCommitOptions{
+	_, err := d.api.ContainerCommit(t.Context(), containerName(spec.Unit), client.ContainerCommitOptions{
 		Reference: tag, Changes: []string{"VOLUME /data"},
 	})
 	if err != nil {
@@ -212,12 +212,12 @@ func TestVolumes(t *testing.T) {
 	spec = newSpec(t, d, "echo kept >/data/file")
 	spec.Image = tag
 	start(t, d, spec)
-	wantCode(t, d, spec.Attempt, 0)
-	c, err := d.inspect(t.Context(), spec.Attempt)
+	wantCode(t, d, spec.Unit, 0)
+	c, err := d.inspect(t.Context(), spec.Unit)
 	if err != nil || len(c.Mounts) != 1 {
 		t.Fatalf("mounts are %+v and %v, want one", c.Mounts, err)
 	}
-	if err := d.Remove(t.Context(), spec.Attempt); err != nil {
+	if err := d.Remove(t.Context(), spec.Unit); err != nil {
 		t.Fatal(err)
 	}
 	if v, err := d.api.VolumeInspect(t.Context(), c.Mounts[0].Name, client.VolumeInspectOptions{}); err == nil {

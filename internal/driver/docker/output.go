@@ -29,7 +29,7 @@ const maxLogFailures = 5
 //
 // A slow emit holds back the engine's reading, not the process: the engine
 // keeps the rest on its disk.
-func (d *Driver) Output(ctx context.Context, id batch.AttemptID, cursor int64, emit func(driver.Line) error) error {
+func (d *Driver) Output(ctx context.Context, id batch.UnitID, cursor int64, emit func(driver.Line) error) error {
 	var (
 		again    retry
 		failures int
@@ -62,7 +62,7 @@ func (d *Driver) Output(ctx context.Context, id batch.AttemptID, cursor int64, e
 }
 
 // readOutput reads the log once and says whether that was all of it.
-func (d *Driver) readOutput(ctx context.Context, id batch.AttemptID, cursor *int64, emit func(driver.Line) error) (ended bool, err error) {
+func (d *Driver) readOutput(ctx context.Context, id batch.UnitID, cursor *int64, emit func(driver.Line) error) (ended bool, err error) {
 	c, err := d.inspect(ctx, id)
 	if err != nil {
 		return false, err

@@ -23,25 +23,35 @@ type pull struct {
 	err  error
 }
 
+// wanted is what is pulled, and as whom: somebody else's refusal says nothing.
+type wanted struct {
+	image string
+	as    driver.Credentials
+}
+
 // pull fetches an image, once for all attempts that wait for it. It goes on when
 // they have given up, because the next attempt will want the image too.
-func (d *Driver) pull(ctx context.Context, image string) error {
+func (d *Driver) pull(ctx context.Context, image string, as *driver.Credentials) error {
+	want := wanted{image: image}
+	if as != nil {
+		want.as = *as
+	}
 	d.mu.Lock()
-	p, busy := d.pulls[image]
+	p, busy := d.pulls[want]
 	if !busy {
 		p = &pull{done: make(chan struct{})}
-		d.pulls[image] = p
+		d.pulls[want] = p
 	}
 	d.mu.Unlock()
 	if !busy {
 		finish := func(err error) {
 			d.mu.Lock()
-			delete(d.pulls, image)
+			delete(d.pulls, want)
 			d.mu.Unlock()
 			p.err = err
 			close(p.done)
 		}
-		if err := d.background(ctx, func(ctx context.Context) { finish(d.fetch(ctx, image)) }); err != nil {
+		if err := d.background(ctx, func(ctx context.Context) { finish(d.fetch(ctx, image, as)) }); err != nil {
 			finish(err)
 		}
 	}
@@ -55,12 +65,12 @@ func (d *Driver) pull(ctx context.Context, image string) error {
 
 // fetch pulls an image and passes on what the engine or the registry says
 // against it. The engine tries the network again by itself, so its no is final.
-func (d *Driver) fetch(ctx context.Context, image string) error {
+func (d *Driver) fetch(ctx context.Context, image string, as *driver.Credentials) error {
 	ref, err := reference.ParseNormalizedNamed(image)
 	if err != nil { // an image id that the engine does not have
 		return refusal("CannotPullContainerError", err)
 	}
-	auth, err := d.credentials(ctx, reference.Domain(ref))
+	auth, err := d.credentials(ctx, reference.Domain(ref), as)
 	if err != nil {
 		d.log.Warn("pull without credentials", "image", image, "err", err)
 	}

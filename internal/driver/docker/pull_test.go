@@ -40,7 +40,7 @@ func newRegistry(t *testing.T, user string) *fakeRegistry {
 	t.Helper()
 	var layer bytes.Buffer
 	w := tar.NewWriter(&layer)
-	name := newAttempt().TaskID() // no engine has seen this layer
+	name := newAttempt().Name() // no engine has seen this layer
 	if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644}); err != nil {
 		t.Fatal(err)
 	}

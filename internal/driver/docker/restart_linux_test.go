@@ -127,7 +127,7 @@ func TestEngineRestart(t *testing.T) {
 			lines := make(chan string, 100)
 			outcome := make(chan error, 1)
 			go func() {
-				outcome <- d.Output(t.Context(), spec.Attempt, 0, func(l driver.Line) error {
+				outcome <- d.Output(t.Context(), spec.Unit, 0, func(l driver.Line) error {
 					lines <- string(l.Text)
 					return nil
 				})
@@ -138,7 +138,7 @@ func TestEngineRestart(t *testing.T) {
 			}
 			exits := make(chan waited, 1)
 			go func() {
-				exit, err := d.Wait(t.Context(), spec.Attempt)
+				exit, err := d.Wait(t.Context(), spec.Unit)
 				exits <- waited{exit, err}
 			}()
 			got := []string{<-lines}
@@ -158,7 +158,7 @@ func TestEngineRestart(t *testing.T) {
 			for l := range lines {
 				got = append(got, l)
 			}
-			again := output(t, d, spec.Attempt)
+			again := output(t, d, spec.Unit)
 			if !slices.Equal(got, again) {
 				t.Errorf("output over a restart is %q, want %q", got, again)
 			}

@@ -23,12 +23,15 @@ const maxReason = 255
 // exists without having run; that is what a server that died there leaves
 // behind, and the next Start takes it up.
 func (d *Driver) Start(ctx context.Context, spec driver.Spec) error {
-	done, err := d.claim(ctx, spec.Attempt)
+	done, err := d.claim(ctx, spec.Unit)
 	if err != nil {
 		return err
 	}
 	defer done()
 
+	if err = d.engine.honours.Check("docker", &spec); err != nil {
+		return err
+	}
 	// ECS pulls before it creates, so a bad name is a fault of pulling there.
 	if _, err = reference.ParseAnyReference(spec.Image); err != nil {
 		return refusal("CannotPullContainerError", err)
@@ -38,7 +41,7 @@ func (d *Driver) Start(ctx context.Context, spec driver.Spec) error {
 	if !errors.As(err, &absent) {
 		return err
 	}
-	if err = d.pull(ctx, spec.Image); err != nil {
+	if err = d.pull(ctx, spec.Image, spec.Registry); err != nil {
 		return err
 	}
 	if err = d.launch(ctx, spec); errors.As(err, &absent) {
@@ -54,7 +57,7 @@ func (e *absentImage) Error() string { return "create container: " + e.answer.Er
 
 // claim lets one Start of an attempt run at a time: two could both find a
 // container that has never run, and the second would run it again.
-func (d *Driver) claim(ctx context.Context, id batch.AttemptID) (done func(), err error) {
+func (d *Driver) claim(ctx context.Context, id batch.UnitID) (done func(), err error) {
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -95,18 +98,18 @@ func (d *Driver) launch(ctx context.Context, spec driver.Spec) error {
 	}
 	if !created {
 		var runnable bool
-		if runnable, err = d.neverRan(ctx, spec.Attempt); !runnable {
+		if runnable, err = d.neverRan(ctx, spec.Unit); !runnable {
 			return err
 		}
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	err = d.run(ctx, spec.Attempt)
+	err = d.run(ctx, spec.Unit)
 	var refused *driver.StartError
 	if errors.As(err, &refused) {
-		d.log.Debug("container does not start", "attempt", spec.Attempt, "err", err)
-		if failed := d.Remove(context.WithoutCancel(ctx), spec.Attempt); failed != nil {
+		d.log.Debug("container does not start", "attempt", spec.Unit, "err", err)
+		if failed := d.Remove(context.WithoutCancel(ctx), spec.Unit); failed != nil {
 			return fmt.Errorf("after %q: %w", refused.Reason, failed)
 		}
 	}
@@ -117,11 +120,20 @@ func (d *Driver) launch(ctx context.Context, spec driver.Spec) error {
 func (d *Driver) create(ctx context.Context, spec driver.Spec) (created bool, err error) {
 	ctx, cancel := outlive(ctx)
 	defer cancel()
-	_, err = d.api.ContainerCreate(ctx, client.ContainerCreateOptions{
-		Name:       containerName(spec.Attempt),
+	options := client.ContainerCreateOptions{
+		Name:       containerName(spec.Unit),
 		Config:     d.config(spec),
 		HostConfig: d.hostConfig(spec),
-	})
+	}
+	_, err = d.api.ContainerCreate(ctx, options)
+	if limited := options.HostConfig.StorageOpt; limited != nil && err != nil && !cerrdefs.IsConflict(err) && !cerrdefs.IsNotFound(err) {
+		// Few engines can limit the disk, and none says so before.
+		options.HostConfig.StorageOpt = nil
+		if _, again := d.api.ContainerCreate(ctx, options); again == nil {
+			d.noQuota.Store(true)
+			err = nil
+		}
+	}
 	switch {
 	case err == nil:
 		return true, nil
@@ -133,7 +145,7 @@ func (d *Driver) create(ctx context.Context, spec driver.Spec) (created bool, er
 		return false, refusal("CannotCreateContainerError", err)
 	}
 	if cerrdefs.IsInternal(err) { // which is what Podman 4 says for a conflict
-		if _, found := d.inspect(ctx, spec.Attempt); found == nil {
+		if _, found := d.inspect(ctx, spec.Unit); found == nil {
 			return false, nil
 		}
 	}
@@ -141,7 +153,7 @@ func (d *Driver) create(ctx context.Context, spec driver.Spec) (created bool, er
 }
 
 // neverRan says whether the attempt's existing container still has to be started.
-func (d *Driver) neverRan(ctx context.Context, id batch.AttemptID) (bool, error) {
+func (d *Driver) neverRan(ctx context.Context, id batch.UnitID) (bool, error) {
 	c, err := d.inspect(ctx, id)
 	if errors.Is(err, driver.ErrUnknown) {
 		return false, errors.New("start container: somebody has just removed it")
@@ -160,7 +172,7 @@ func (d *Driver) neverRan(ctx context.Context, id batch.AttemptID) (bool, error)
 // error both when the fault is its own and for some faults of the job, such as
 // an unknown user or a missing GPU runtime; what happens twice while the engine
 // answers is taken for the job's.
-func (d *Driver) run(ctx context.Context, id batch.AttemptID) error {
+func (d *Driver) run(ctx context.Context, id batch.UnitID) error {
 	ctx, cancel := outlive(ctx)
 	defer cancel()
 	var again retry

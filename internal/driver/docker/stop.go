@@ -2,15 +2,20 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http/httptrace"
+	"slices"
 	"sync"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/client"
 
 	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/driver"
 )
 
 // Stop has the engine send the signals, SIGTERM (or what the image names as its
@@ -20,7 +25,7 @@ import (
 //
 // Docker 23.0.0 to 23.0.6 and 24.0.0 to 24.0.2 cut the grace short when the
 // server closes the connection in the meantime.
-func (d *Driver) Stop(ctx context.Context, id batch.AttemptID, grace time.Duration) error {
+func (d *Driver) Stop(ctx context.Context, id batch.UnitID, grace time.Duration) error {
 	c, err := d.inspect(ctx, id)
 	if err != nil || !c.State.Running {
 		return err
@@ -48,7 +53,7 @@ func (d *Driver) Stop(ctx context.Context, id batch.AttemptID, grace time.Durati
 
 // stop repeats the request, with what is left of the grace, when the engine
 // goes away over it.
-func (d *Driver) stop(ctx context.Context, id batch.AttemptID, deadline time.Time) {
+func (d *Driver) stop(ctx context.Context, id batch.UnitID, deadline time.Time) {
 	var again retry
 	for {
 		left := seconds(time.Until(deadline))
@@ -63,10 +68,47 @@ func (d *Driver) stop(ctx context.Context, id batch.AttemptID, deadline time.Tim
 	}
 }
 
-// Remove kills what still runs. The container's own volumes go with it.
-func (d *Driver) Remove(ctx context.Context, id batch.AttemptID) error {
+// Remove kills what still runs. The container's own volumes go with it, and those
+// of the attempt with the last container that has them.
+func (d *Driver) Remove(ctx context.Context, id batch.UnitID) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	c, err := d.inspect(ctx, id)
+	if err != nil && !errors.Is(err, driver.ErrUnknown) {
+		return err
+	}
+	if err == nil {
+		if err = d.removeContainer(ctx, id); err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(c.Mounts, func(m container.MountPoint) bool { return m.Type == mount.TypeVolume }) {
+			return nil
+		}
+	}
+	return d.removeVolumes(ctx, id.Attempt)
+}
+
+// removeVolumes removes the volumes of an attempt that no container has.
+func (d *Driver) removeVolumes(ctx context.Context, id batch.AttemptID) error {
+	volumes, err := d.api.VolumeList(ctx, client.VolumeListOptions{
+		Filters: make(client.Filters).Add("label", attemptLabel+"="+id.String()),
+	})
+	if err != nil {
+		return fmt.Errorf("list volumes: %w", err)
+	}
+	for _, v := range volumes.Items {
+		if v.Labels[ownerLabel] != d.opt.Owner || v.Labels[attemptLabel] != id.String() {
+			continue
+		}
+		_, err := d.api.VolumeRemove(ctx, v.Name, client.VolumeRemoveOptions{})
+		if err != nil && !cerrdefs.IsNotFound(err) && !cerrdefs.IsConflict(err) {
+			return fmt.Errorf("remove volume: %w", err)
+		}
+	}
+	return nil
+}
+
+func (d *Driver) removeContainer(ctx context.Context, id batch.UnitID) error {
 	var again retry
 	for {
 		_, err := d.api.ContainerRemove(ctx, containerName(id), client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})

@@ -17,7 +17,7 @@ import (
 // Wait holds one connection to the engine per call. When the connection breaks
 // or the engine goes away it asks again until ctx ends. A container that was
 // created and never started counts as ended without a code.
-func (d *Driver) Wait(ctx context.Context, id batch.AttemptID) (driver.Exit, error) {
+func (d *Driver) Wait(ctx context.Context, id batch.UnitID) (driver.Exit, error) {
 	var again retry
 	for {
 		err := d.awaitEnd(ctx, id)
@@ -41,7 +41,7 @@ func (d *Driver) Wait(ctx context.Context, id batch.AttemptID) (driver.Exit, err
 }
 
 // awaitEnd returns nil when the container does not run.
-func (d *Driver) awaitEnd(ctx context.Context, id batch.AttemptID) error {
+func (d *Driver) awaitEnd(ctx context.Context, id batch.UnitID) error {
 	waiting := d.api.ContainerWait(ctx, containerName(id), client.ContainerWaitOptions{
 		Condition: container.WaitConditionNotRunning,
 	})

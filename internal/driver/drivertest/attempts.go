@@ -61,7 +61,7 @@ func (s *suite) unknown(t *testing.T) {
 	id := s.start(t, "exit 0")
 	s.wantCode(t, id, 0)
 	other := id
-	other.Number++
+	other.Attempt.Number++
 	s.wantUnknown(t, other)
 }
 
@@ -76,11 +76,11 @@ func (s *suite) startOnce(t *testing.T) {
 			t.Fatalf("concurrent start: %v", err)
 		}
 	}
-	s.wantCode(t, spec.Attempt, 6)
+	s.wantCode(t, spec.Unit, 6)
 	s.startSpec(t, spec)
-	s.wantCode(t, spec.Attempt, 6)
-	s.wantOutput(t, spec.Attempt, "once")
-	if !s.lists(t, spec.Attempt) {
+	s.wantCode(t, spec.Unit, 6)
+	s.wantOutput(t, spec.Unit, "once")
+	if !s.lists(t, spec.Unit) {
 		t.Error("list lacks the attempt")
 	}
 }
@@ -91,8 +91,8 @@ func (s *suite) startFails(t *testing.T) {
 	s.wantStartError(t, spec, "CannotStartContainerError: ")
 	spec.Command = s.spec(t, "print second", "exit 0").Command
 	s.startSpec(t, spec)
-	s.wantCode(t, spec.Attempt, 0)
-	s.wantOutput(t, spec.Attempt, "second")
+	s.wantCode(t, spec.Unit, 0)
+	s.wantOutput(t, spec.Unit, "second")
 }
 
 func (s *suite) wantStartError(t *testing.T, spec driver.Spec, prefix string) {
@@ -105,7 +105,7 @@ func (s *suite) wantStartError(t *testing.T, spec driver.Spec, prefix string) {
 	if !strings.HasPrefix(refused.Reason, prefix) || len(refused.Reason) == len(prefix) {
 		t.Errorf("reason is %q, want more behind %q", refused.Reason, prefix)
 	}
-	s.wantUnknown(t, spec.Attempt)
+	s.wantUnknown(t, spec.Unit)
 }
 
 // startGivenUp: whatever became of a start whose caller left, starting again
@@ -121,8 +121,8 @@ func (s *suite) startGivenUp(t *testing.T) {
 			t.Errorf("start given up: %v, want no StartError", err)
 		}
 		s.startSpec(t, spec)
-		s.wantCode(t, spec.Attempt, 2)
-		s.wantOutput(t, spec.Attempt, "ran")
+		s.wantCode(t, spec.Unit, 2)
+		s.wantOutput(t, spec.Unit, "ran")
 	}
 }
 
@@ -142,7 +142,7 @@ func (s *suite) listAndRemove(t *testing.T) {
 		t.Error("removing one attempt ended another")
 	}
 	spec := s.spec(t, "print anew", "exit 1")
-	spec.Attempt = ended
+	spec.Unit = ended
 	s.startSpec(t, spec)
 	s.wantCode(t, ended, 1)
 	s.wantOutput(t, ended, "anew")
@@ -178,14 +178,14 @@ func (s *suite) many(t *testing.T) {
 				t.Errorf("start: %v", err)
 				return
 			}
-			exit, err := s.d.Wait(t.Context(), spec.Attempt)
+			exit, err := s.d.Wait(t.Context(), spec.Unit)
 			if err != nil {
 				t.Errorf("wait: %v", err)
 				return
 			}
 			wantCode(t, exit, int32(i))
 			var got []string
-			err = s.d.Output(t.Context(), spec.Attempt, 0, func(l driver.Line) error {
+			err = s.d.Output(t.Context(), spec.Unit, 0, func(l driver.Line) error {
 				got = append(got, string(l.Text))
 				return nil
 			})

@@ -23,6 +23,10 @@ type Harness struct {
 	MemoryLimits bool
 	// Users: Spec.User is honoured here, and the user nobody has the id 65534.
 	Users bool
+	// Refuses are the settings that this driver cannot honour.
+	Refuses []driver.Setting
+	// NoVolumes: the driver shows directories of the machine only, where they are.
+	NoVolumes bool
 }
 
 // patience is how long the suite waits for anything that must happen.
@@ -77,6 +81,8 @@ func Run(t *testing.T, h Harness) {
 			"shell/memory limit":            shell((*suite).memoryLimit),
 			"shell/memory limit of a child": shell((*suite).memoryLimitChild),
 			"shell/users":                   shell((*suite).users),
+			"shell/settings":                shell((*suite).settings),
+			"shell/volumes":                 shell((*suite).volumes),
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -99,8 +105,8 @@ func shell(test func(*suite, *testing.T)) func(*suite, *testing.T) {
 }
 
 // newAttempt returns an id that nobody has used, and removes what becomes of it.
-func (s *suite) newAttempt(t *testing.T) batch.AttemptID {
-	id := batch.AttemptID{Job: batch.JobRef{ID: batch.NewJobID(batch.InstantOf(time.Now()))}, Number: 1}
+func (s *suite) newAttempt(t *testing.T) batch.UnitID {
+	id := batch.AttemptID{Job: batch.JobRef{ID: batch.NewJobID(batch.InstantOf(time.Now()))}, Number: 1}.Unit(0)
 	t.Cleanup(func() {
 		if err := s.d.Remove(context.Background(), id); err != nil {
 			t.Errorf("remove: %v", err)
@@ -120,7 +126,7 @@ func (s *suite) spec(t *testing.T, steps ...string) driver.Spec {
 // specOf returns what runs the command as it is.
 func (s *suite) specOf(t *testing.T, command ...string) driver.Spec {
 	return driver.Spec{
-		Attempt:     s.newAttempt(t),
+		Unit:        s.newAttempt(t),
 		Image:       s.h.Image,
 		Command:     command,
 		StopTimeout: 10 * time.Second,
@@ -129,27 +135,27 @@ func (s *suite) specOf(t *testing.T, command ...string) driver.Spec {
 }
 
 // start starts steps.
-func (s *suite) start(t *testing.T, steps ...string) batch.AttemptID {
+func (s *suite) start(t *testing.T, steps ...string) batch.UnitID {
 	t.Helper()
 	return s.startSpec(t, s.spec(t, steps...))
 }
 
 // startShell starts a shell script.
-func (s *suite) startShell(t *testing.T, script string) batch.AttemptID {
+func (s *suite) startShell(t *testing.T, script string) batch.UnitID {
 	t.Helper()
 	return s.startSpec(t, s.specOf(t, "/bin/sh", "-c", script))
 }
 
-func (s *suite) startSpec(t *testing.T, spec driver.Spec) batch.AttemptID {
+func (s *suite) startSpec(t *testing.T, spec driver.Spec) batch.UnitID {
 	t.Helper()
 	if err := s.d.Start(t.Context(), spec); err != nil {
 		t.Fatalf("start %q: %v", spec.Command, err)
 	}
-	return spec.Attempt
+	return spec.Unit
 }
 
 // exit waits for the end.
-func (s *suite) exit(t *testing.T, id batch.AttemptID) driver.Exit {
+func (s *suite) exit(t *testing.T, id batch.UnitID) driver.Exit {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -161,7 +167,7 @@ func (s *suite) exit(t *testing.T, id batch.AttemptID) driver.Exit {
 }
 
 // wantCode waits for the end, which has to have that code and no reason.
-func (s *suite) wantCode(t *testing.T, id batch.AttemptID, code int32) {
+func (s *suite) wantCode(t *testing.T, id batch.UnitID, code int32) {
 	t.Helper()
 	wantCode(t, s.exit(t, id), code)
 }
@@ -174,7 +180,7 @@ func wantCode(t *testing.T, exit driver.Exit, code int32) {
 }
 
 // wantUnknown checks that the driver holds no such attempt.
-func (s *suite) wantUnknown(t *testing.T, id batch.AttemptID) {
+func (s *suite) wantUnknown(t *testing.T, id batch.UnitID) {
 	t.Helper()
 	ctx := t.Context()
 	if _, err := s.d.Wait(ctx, id); !errors.Is(err, driver.ErrUnknown) {
@@ -195,7 +201,7 @@ func (s *suite) wantUnknown(t *testing.T, id batch.AttemptID) {
 }
 
 // lists says whether List has the attempt, and fails when it has it twice.
-func (s *suite) lists(t *testing.T, id batch.AttemptID) bool {
+func (s *suite) lists(t *testing.T, id batch.UnitID) bool {
 	t.Helper()
 	ids, err := s.d.List(t.Context())
 	if err != nil {

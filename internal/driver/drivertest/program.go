@@ -59,7 +59,7 @@ type line struct {
 
 // outputAfter collects the lines after cursor and checks what holds for all
 // output: cursors grow, no piece is too long, the times are now.
-func (s *suite) outputAfter(t *testing.T, id batch.AttemptID, cursor int64) []line {
+func (s *suite) outputAfter(t *testing.T, id batch.UnitID, cursor int64) []line {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -86,7 +86,7 @@ func (s *suite) outputAfter(t *testing.T, id batch.AttemptID, cursor int64) []li
 }
 
 // texts collects the whole output.
-func (s *suite) texts(t *testing.T, id batch.AttemptID) []string {
+func (s *suite) texts(t *testing.T, id batch.UnitID) []string {
 	t.Helper()
 	return textsOf(s.outputAfter(t, id, 0))
 }
@@ -100,7 +100,7 @@ func textsOf(lines []line) []string {
 }
 
 // wantOutput checks the whole output.
-func (s *suite) wantOutput(t *testing.T, id batch.AttemptID, want ...string) {
+func (s *suite) wantOutput(t *testing.T, id batch.UnitID, want ...string) {
 	t.Helper()
 	if got := s.texts(t, id); !slices.Equal(got, want) {
 		t.Errorf("output is %q, want %q", clip(got), clip(want))
@@ -123,7 +123,7 @@ func clip(texts []string) []string {
 }
 
 // awaitLine follows the output until a line has the text, and returns it.
-func (s *suite) awaitLine(t *testing.T, id batch.AttemptID, text string) line {
+func (s *suite) awaitLine(t *testing.T, id batch.UnitID, text string) line {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -145,7 +145,7 @@ func (s *suite) awaitLine(t *testing.T, id batch.AttemptID, text string) line {
 var errEnough = fmt.Errorf("enough")
 
 // running says whether the attempt has not ended yet.
-func (s *suite) running(t *testing.T, id batch.AttemptID) bool {
+func (s *suite) running(t *testing.T, id batch.UnitID) bool {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()

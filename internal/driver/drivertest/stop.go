@@ -8,7 +8,7 @@ import (
 	"github.com/bargehq/barge/internal/batch"
 )
 
-func (s *suite) stopNow(t *testing.T, id batch.AttemptID, grace time.Duration) {
+func (s *suite) stopNow(t *testing.T, id batch.UnitID, grace time.Duration) {
 	t.Helper()
 	if err := s.d.Stop(t.Context(), id, grace); err != nil {
 		t.Fatalf("stop: %v", err)
@@ -93,7 +93,7 @@ func (s *suite) childrenAfterEnd(t *testing.T) {
 }
 
 // wantSilence checks that the output of an ended attempt is final.
-func (s *suite) wantSilence(t *testing.T, id batch.AttemptID) {
+func (s *suite) wantSilence(t *testing.T, id batch.UnitID) {
 	t.Helper()
 	lines := s.texts(t, id)
 	time.Sleep(300 * time.Millisecond) // three more lines, if anybody were left to write them

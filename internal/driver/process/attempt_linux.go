@@ -82,7 +82,7 @@ func (a *attempt) state() *state {
 
 // start runs an attempt, unless it is known.
 func (r *runner) start(key string, q *startRequest) error {
-	id, ok := batch.ParseAttemptID(key)
+	id, ok := batch.ParseUnitID(key)
 	if !ok || q == nil {
 		return errors.New("start without an attempt")
 	}
@@ -96,7 +96,7 @@ func (r *runner) start(key string, q *startRequest) error {
 		<-a.tried
 		return a.startErr
 	}
-	a := r.newAttempt(record{Attempt: key, Task: id.TaskID()})
+	a := r.newAttempt(record{Attempt: key, Task: id.Name()})
 	r.attempts[key] = a
 	r.running++
 	r.mu.Unlock()
@@ -154,7 +154,7 @@ func (a *attempt) begin(q *startRequest) (err error) {
 	// On record before it exists: no runner to come may take it for new.
 	rec.StartedAt, rec.After = batch.InstantOf(time.Now()), sinceBoot()
 	if err = r.journal.put(rec); err == nil {
-		err = a.fork(file, work, q.Command, env, user, &rec)
+		err = a.fork(file, work, q, env, user, &rec)
 	}
 	if err != nil {
 		// Whether or not this can be written, the journal no longer counts it.
@@ -168,7 +168,7 @@ func (a *attempt) begin(q *startRequest) (err error) {
 }
 
 // fork makes the process and enters it where it is found when it dies.
-func (a *attempt) fork(file, work string, command, env []string, user *identity, rec *record) error {
+func (a *attempt) fork(file, work string, q *startRequest, env []string, user *identity, rec *record) error {
 	r := a.r
 	var ends [2]int
 	if err := syscall.Pipe2(ends[:], syscall.O_CLOEXEC); err != nil {
@@ -188,7 +188,7 @@ func (a *attempt) fork(file, work string, command, env []string, user *identity,
 		attr.Sys.Credential = user.credential()
 	}
 	r.birth.Lock()
-	pid, err := a.lane.fork(file, command, attr)
+	pid, err := forkLimited(q.Ulimits, attr, func() (int, error) { return a.lane.fork(file, q.Command, attr) })
 	if err == nil {
 		rec.Pid, rec.Before = pid, sinceBoot()
 		r.mu.Lock()
@@ -203,7 +203,7 @@ func (a *attempt) fork(file, work string, command, env []string, user *identity,
 	_ = syscall.Close(ends[1])
 	if err != nil {
 		_ = a.pipe.Close()
-		return startFault(command[0], err)
+		return startFault(q.Command[0], err)
 	}
 	return nil
 }

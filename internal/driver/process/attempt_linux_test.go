@@ -30,7 +30,7 @@ func TestEmptyCommand(t *testing.T) {
 	d := open(t, tempDir(t), "off")
 	defer d.Close()
 	var refused *driver.StartError
-	err := d.Start(t.Context(), driver.Spec{Attempt: attemptID(0)})
+	err := d.Start(t.Context(), driver.Spec{Unit: attemptID(0)})
 	if !errors.As(err, &refused) || !strings.HasPrefix(refused.Reason, "CannotStartContainerError: no command") {
 		t.Errorf("start: %v, want a StartError", err)
 	}
@@ -49,7 +49,7 @@ func TestSurroundings(t *testing.T) {
 	wantCode(t, d, id, 0)
 	work := filepath.Join(dir, "work", "1")
 	wantLines(t, d, id,
-		"BARGE_TASK="+id.TaskID()+"@"+dir, "HOME="+work, "LANG=de",
+		"BARGE_TASK="+id.Name()+"@"+dir, "HOME="+work, "LANG=de",
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TMPDIR="+work, "X=2",
 		work, "0022", "4") // the three standard streams, and the directory that ls reads
 }
@@ -125,7 +125,7 @@ func TestDiskFull(t *testing.T) {
 	defer d.Close()
 	id := attemptID(0)
 	start(t, d, script(id, "seq 1 50000; exit 9"))
-	output := filepath.Join(disk, id.TaskID())
+	output := filepath.Join(disk, id.Name())
 	eventually(t, "the disk is full", func() bool {
 		st, err := os.Stat(output)
 		return err == nil && st.Size() >= 128<<10

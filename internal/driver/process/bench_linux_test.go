@@ -38,9 +38,9 @@ func BenchmarkDriver(b *testing.B) {
 				d := open(b, dir, cgroups)
 				defer d.Close()
 				jobs(b, n, dir, func(ctx context.Context) error {
-					id := batch.AttemptID{Job: batch.JobRef{ID: batch.NewJobID(batch.InstantOf(time.Now()))}, Number: 1}
+					id := batch.AttemptID{Job: batch.JobRef{ID: batch.NewJobID(batch.InstantOf(time.Now()))}, Number: 1}.Unit(0)
 					return runOne(ctx, d, driver.Spec{
-						Attempt: id, Command: []string{"/bin/true"},
+						Unit: id, Command: []string{"/bin/true"},
 						Resources: batch.Resources{MilliVCPU: 1000, MemoryMiB: 512},
 					})
 				})
@@ -53,15 +53,15 @@ func runOne(ctx context.Context, d driver.Driver, spec driver.Spec) error {
 	if err := d.Start(ctx, spec); err != nil {
 		return err
 	}
-	exit, err := d.Wait(ctx, spec.Attempt)
+	exit, err := d.Wait(ctx, spec.Unit)
 	if err == nil && (exit.Code == nil || *exit.Code != 0) {
 		err = fmt.Errorf("exit is %+v", exit)
 	}
 	if err == nil {
-		err = d.Output(ctx, spec.Attempt, 0, func(driver.Line) error { return nil })
+		err = d.Output(ctx, spec.Unit, 0, func(driver.Line) error { return nil })
 	}
 	if err == nil {
-		err = d.Remove(ctx, spec.Attempt)
+		err = d.Remove(ctx, spec.Unit)
 	}
 	return err
 }

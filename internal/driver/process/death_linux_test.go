@@ -18,8 +18,8 @@ import (
 	"github.com/bargehq/barge/internal/driver"
 )
 
-func script(id batch.AttemptID, text string) driver.Spec {
-	return driver.Spec{Attempt: id, Command: []string{"/bin/sh", "-c", text}}
+func script(id batch.UnitID, text string) driver.Spec {
+	return driver.Spec{Unit: id, Command: []string{"/bin/sh", "-c", text}}
 }
 
 func start(t *testing.T, d driver.Driver, spec driver.Spec) {
@@ -30,7 +30,7 @@ func start(t *testing.T, d driver.Driver, spec driver.Spec) {
 }
 
 // wait returns the end of an attempt, which must come soon.
-func wait(t *testing.T, d driver.Driver, id batch.AttemptID) driver.Exit {
+func wait(t *testing.T, d driver.Driver, id batch.UnitID) driver.Exit {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -41,14 +41,14 @@ func wait(t *testing.T, d driver.Driver, id batch.AttemptID) driver.Exit {
 	return exit
 }
 
-func wantCode(t *testing.T, d driver.Driver, id batch.AttemptID, code int32) {
+func wantCode(t *testing.T, d driver.Driver, id batch.UnitID, code int32) {
 	t.Helper()
 	if exit := wait(t, d, id); exit.Code == nil || *exit.Code != code {
 		t.Errorf("%v ended with %+v, want code %d", id, exit, code)
 	}
 }
 
-func lines(t *testing.T, d driver.Driver, id batch.AttemptID) []string {
+func lines(t *testing.T, d driver.Driver, id batch.UnitID) []string {
 	t.Helper()
 	var texts []string
 	err := d.Output(t.Context(), id, 0, func(l driver.Line) error {
@@ -61,7 +61,7 @@ func lines(t *testing.T, d driver.Driver, id batch.AttemptID) []string {
 	return texts
 }
 
-func wantLines(t *testing.T, d driver.Driver, id batch.AttemptID, want ...string) {
+func wantLines(t *testing.T, d driver.Driver, id batch.UnitID, want ...string) {
 	t.Helper()
 	if got := lines(t, d, id); !slices.Equal(got, want) {
 		t.Errorf("output is %q, want %q", got, want)
@@ -147,7 +147,7 @@ func TestRunnerKilled(t *testing.T) {
 			// The group's leader dies with its runner's pipe, as a program that prints may.
 			start(t, d, script(left, "echo $$; sleep 1002 >/dev/null 2>&1 & echo $!; echo up; while sleep 0.05; do echo; done"))
 			var pids []int
-			for _, id := range []batch.AttemptID{running, left} {
+			for _, id := range []batch.UnitID{running, left} {
 				n := 0
 				err := d.Output(t.Context(), id, 0, func(l driver.Line) error {
 					for field := range strings.FieldsSeq(string(l.Text)) {
@@ -193,7 +193,7 @@ func TestRunnerKilled(t *testing.T) {
 			next := attemptID(3)
 			start(t, d, script(next, "exit 6"))
 			wantCode(t, d, next, 6)
-			for _, id := range []batch.AttemptID{ended, running, left, next} {
+			for _, id := range []batch.UnitID{ended, running, left, next} {
 				if err := d.Remove(t.Context(), id); err != nil {
 					t.Errorf("remove: %v", err)
 				}

@@ -25,8 +25,9 @@
 // An attempt gets PATH, LANG, HOME and TMPDIR (both its working directory) and
 // BARGE_TASK beside Spec.Env; its standard input is empty; standard output and
 // error are one pipe. Spec.User needs a runner that is root; that user must be
-// able to traverse the directory's parents. Spec.Image, Privileged and
-// ReadonlyRootFS mean nothing here.
+// able to traverse the directory's parents. Spec.Image means nothing here, and
+// what else a process can and cannot be given is in [honours]; ulimits below the
+// server's own need no rights, unless the process is another user's.
 //
 // When an attempt's first process ends, all others of its group and cgroup are
 // killed. What has left the group without a cgroup around it, and still holds

@@ -112,8 +112,15 @@ func (s *server) Start(ctx context.Context, spec driver.Spec) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return s.call(ctx, request{Op: "start", Attempt: spec.Attempt.String(), Start: &startRequest{
-		Command: spec.Command, Env: spec.Env, User: spec.User, Cgroups: s.cgroups,
+	err := honours().Check("process", &spec)
+	if err == nil {
+		err = prepare(&spec)
+	}
+	if err != nil {
+		return err
+	}
+	return s.call(ctx, request{Op: "start", Attempt: spec.Unit.String(), Start: &startRequest{
+		Command: spec.Command, Env: spec.Env, User: spec.User, Ulimits: spec.Ulimits, Cgroups: s.cgroups,
 		MilliVCPU: limited(spec.Resources.MilliVCPU), MemoryMiB: limited(spec.Resources.MemoryMiB),
 	}})
 }
@@ -128,7 +135,7 @@ func limited(n int64) int64 {
 
 // await calls try with what is known of the attempt, again with every change,
 // until it is done. A link that breaks in between changes nothing.
-func (s *server) await(ctx context.Context, id batch.AttemptID, try func(*link, *mirror) (done bool, err error)) error {
+func (s *server) await(ctx context.Context, id batch.UnitID, try func(*link, *mirror) (done bool, err error)) error {
 	for {
 		l, err := s.link(ctx)
 		if err != nil {
@@ -153,7 +160,7 @@ func (s *server) await(ctx context.Context, id batch.AttemptID, try func(*link, 
 }
 
 // Wait implements [driver.Driver].
-func (s *server) Wait(ctx context.Context, id batch.AttemptID) (exit driver.Exit, err error) {
+func (s *server) Wait(ctx context.Context, id batch.UnitID) (exit driver.Exit, err error) {
 	err = s.await(ctx, id, func(_ *link, m *mirror) (bool, error) {
 		exit = driver.Exit{Code: m.Code, Reason: m.Reason, StartedAt: m.StartedAt, StoppedAt: m.StoppedAt}
 		return m.Ended, nil
@@ -165,7 +172,7 @@ func (s *server) Wait(ctx context.Context, id batch.AttemptID) (exit driver.Exit
 }
 
 // Output implements [driver.Driver]. A cursor is an offset in the output file.
-func (s *server) Output(ctx context.Context, id batch.AttemptID, cursor int64, emit func(driver.Line) error) error {
+func (s *server) Output(ctx context.Context, id batch.UnitID, cursor int64, emit func(driver.Line) error) error {
 	var file *os.File
 	defer func() {
 		if file != nil {
@@ -176,7 +183,7 @@ func (s *server) Output(ctx context.Context, id batch.AttemptID, cursor int64, e
 	return s.await(ctx, id, func(l *link, m *mirror) (bool, error) {
 		if m.Size > cursor {
 			if file == nil {
-				f, err := os.Open(outputPath(s.dir, id.TaskID()))
+				f, err := os.Open(outputPath(s.dir, id.Name()))
 				if errors.Is(err, fs.ErrNotExist) && l.look(id) == nil {
 					return false, driver.ErrUnknown // removed this moment
 				}
@@ -204,17 +211,17 @@ func (s *server) Output(ctx context.Context, id batch.AttemptID, cursor int64, e
 }
 
 // Stop implements [driver.Driver].
-func (s *server) Stop(ctx context.Context, id batch.AttemptID, grace time.Duration) error {
+func (s *server) Stop(ctx context.Context, id batch.UnitID, grace time.Duration) error {
 	return s.call(ctx, request{Op: "stop", Attempt: id.String(), GraceMs: grace.Milliseconds()})
 }
 
 // Remove implements [driver.Driver].
-func (s *server) Remove(ctx context.Context, id batch.AttemptID) error {
+func (s *server) Remove(ctx context.Context, id batch.UnitID) error {
 	return s.call(ctx, request{Op: "remove", Attempt: id.String()})
 }
 
 // List implements [driver.Driver].
-func (s *server) List(ctx context.Context) ([]batch.AttemptID, error) {
+func (s *server) List(ctx context.Context) ([]batch.UnitID, error) {
 	l, err := s.link(ctx)
 	if err != nil {
 		return nil, err

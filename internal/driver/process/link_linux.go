@@ -29,7 +29,7 @@ type link struct {
 	both sync.WaitGroup
 
 	mu       sync.Mutex // guards what follows, for moments
-	attempts map[batch.AttemptID]*mirror
+	attempts map[batch.UnitID]*mirror
 	calls    map[uint64]chan message // who waits for an answer; each of one
 	seq      uint64
 }
@@ -45,7 +45,7 @@ func connect(ctx context.Context, conn net.Conn) (*link, error) {
 	l := &link{
 		conn: conn, out: newOutbox(), in: frames{r: bufio.NewReaderSize(conn, 32<<10)},
 		gone:     make(chan struct{}),
-		attempts: map[batch.AttemptID]*mirror{},
+		attempts: map[batch.UnitID]*mirror{},
 		calls:    map[uint64]chan message{},
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
@@ -110,7 +110,7 @@ func (l *link) take(m message) {
 }
 
 func (l *link) reflect(s state) {
-	id, ok := batch.ParseAttemptID(s.Attempt)
+	id, ok := batch.ParseUnitID(s.Attempt)
 	if !ok {
 		return
 	}
@@ -126,16 +126,16 @@ func (l *link) reflect(s state) {
 }
 
 // look returns the mirror of an attempt, nil if there is none.
-func (l *link) look(id batch.AttemptID) *mirror {
+func (l *link) look(id batch.UnitID) *mirror {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.attempts[id]
 }
 
-func (l *link) list() []batch.AttemptID {
+func (l *link) list() []batch.UnitID {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	ids := make([]batch.AttemptID, 0, len(l.attempts))
+	ids := make([]batch.UnitID, 0, len(l.attempts))
 	for id := range l.attempts {
 		ids = append(ids, id)
 	}

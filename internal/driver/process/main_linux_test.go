@@ -51,7 +51,7 @@ func server(dir string) int {
 	d, err := process.Open(ctx, process.Options{Dir: dir, RunnerCommand: []string{os.Args[0], "runner", dir}})
 	for i, script := range serverScripts {
 		if err == nil {
-			err = d.Start(ctx, driver.Spec{Attempt: attemptID(i), Command: []string{"/bin/sh", "-c", script}})
+			err = d.Start(ctx, driver.Spec{Unit: attemptID(i), Command: []string{"/bin/sh", "-c", script}})
 		}
 	}
 	if err == nil {
@@ -76,14 +76,14 @@ var serverScripts = []string{
 }
 
 // attemptID is the same for everybody.
-func attemptID(n int) batch.AttemptID {
-	return batch.AttemptID{Job: batch.JobRef{ID: batch.JobID{1, byte(n)}}, Number: 1}
+func attemptID(n int) batch.UnitID {
+	return batch.AttemptID{Job: batch.JobRef{ID: batch.JobID{1, byte(n)}}, Number: 1}.Unit(0)
 }
 
 var errFound = errors.New("found")
 
 // awaitText follows the output until a line has the text.
-func awaitText(ctx context.Context, d driver.Driver, id batch.AttemptID, text string) error {
+func awaitText(ctx context.Context, d driver.Driver, id batch.UnitID, text string) error {
 	err := d.Output(ctx, id, 0, func(l driver.Line) error {
 		if string(l.Text) == text {
 			return errFound

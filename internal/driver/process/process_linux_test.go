@@ -39,5 +39,9 @@ func TestConformance(t *testing.T) {
 		Open:         func(t *testing.T) driver.Driver { return open(t, dir, "auto") },
 		MemoryLimits: true,
 		Users:        os.Geteuid() == 0,
+		Refuses: []driver.Setting{
+			driver.SettingReadonly, driver.SettingSharedMem, driver.SettingTmpfs, driver.SettingMaxSwap, driver.SettingSwappiness,
+		},
+		NoVolumes: true,
 	})
 }

@@ -14,23 +14,26 @@ type siginfo struct {
 }
 
 const (
-	idAll  = 0          // P_ALL
-	noWait = 0x01000000 // WNOWAIT
+	idAll   = 0          // P_ALL
+	noWait  = 0x01000000 // WNOWAIT
+	trapped = 4          // CLD_TRAPPED
 )
 
 // anyDead returns the pid of a child that has died, without reaping it, or
 // zero. As long as nobody reaps it, the pid and its process group mean nobody else.
-func anyDead() (pid int) {
+// The kernel also tells of a child that is traced and has stopped, and of no
+// other one until it goes on: stopped says so.
+func anyDead() (pid int, stopped bool) {
 	for {
 		var info siginfo
 		_, _, errno := syscall.Syscall6(syscall.SYS_WAITID, idAll, 0, uintptr(unsafe.Pointer(&info)),
 			syscall.WEXITED|syscall.WNOHANG|noWait, 0, 0)
 		switch errno {
 		case 0:
-			return int(info.pid)
+			return int(info.pid), info.code == trapped
 		case syscall.EINTR:
 		default: // ECHILD: there are no children
-			return 0
+			return 0, false
 		}
 	}
 }

@@ -185,7 +185,12 @@ func (r *runner) reap(stop <-chan struct{}) {
 	signal.Notify(died, syscall.SIGCHLD)
 	defer signal.Stop(died)
 	for {
-		for pid := anyDead(); pid != 0; pid = anyDead() {
+		for pid, stopped := anyDead(); pid != 0; pid, stopped = anyDead() {
+			if stopped { // just made, see forkLimited
+				r.birth.Lock()
+				r.birth.Unlock() //nolint:staticcheck // the wait is all that is wanted
+				continue
+			}
 			r.bury(pid)
 		}
 		select {

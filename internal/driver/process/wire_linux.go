@@ -41,12 +41,13 @@ type request struct {
 
 // startRequest is what the runner needs of a Spec.
 type startRequest struct {
-	Command   []string     `json:"command"`
-	Env       []driver.Var `json:"env,omitempty"`
-	User      string       `json:"user,omitempty"`
-	MilliVCPU int64        `json:"milliVCPU,omitempty"`
-	MemoryMiB int64        `json:"memoryMiB,omitempty"`
-	Cgroups   bool         `json:"cgroups,omitempty"`
+	Command   []string        `json:"command"`
+	Env       []driver.Var    `json:"env,omitempty"`
+	User      string          `json:"user,omitempty"`
+	Ulimits   []driver.Ulimit `json:"ulimits,omitempty"`
+	MilliVCPU int64           `json:"milliVCPU,omitempty"`
+	MemoryMiB int64           `json:"memoryMiB,omitempty"`
+	Cgroups   bool            `json:"cgroups,omitempty"`
 }
 
 // message goes from the runner to the driver: an answer, a state, or both

@@ -21,18 +21,18 @@ var (
 // Runtime is the machine on which attempts are played. Make it with [NewRuntime].
 type Runtime struct {
 	mu       sync.Mutex // guards the maps, for moments
-	attempts map[batch.AttemptID]*attempt
-	starts   map[batch.AttemptID]int // how often it began
-	calls    map[batch.AttemptID]int // how often Start was asked
+	attempts map[batch.UnitID]*attempt
+	starts   map[batch.UnitID]int // how often it began
+	calls    map[batch.UnitID]int // how often Start was asked
 	players  sync.WaitGroup
 }
 
 // NewRuntime returns a machine without attempts.
 func NewRuntime() *Runtime {
 	return &Runtime{
-		attempts: map[batch.AttemptID]*attempt{},
-		starts:   map[batch.AttemptID]int{},
-		calls:    map[batch.AttemptID]int{},
+		attempts: map[batch.UnitID]*attempt{},
+		starts:   map[batch.UnitID]int{},
+		calls:    map[batch.UnitID]int{},
 	}
 }
 
@@ -43,14 +43,14 @@ func (r *Runtime) Open() driver.Driver {
 
 // Starts returns how often the attempt began, which is never more than once
 // unless somebody runs attempts twice.
-func (r *Runtime) Starts(id batch.AttemptID) int {
+func (r *Runtime) Starts(id batch.UnitID) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.starts[id]
 }
 
 // Started returns every attempt that ever began, removed ones included, in no order.
-func (r *Runtime) Started() []batch.AttemptID {
+func (r *Runtime) Started() []batch.UnitID {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Collect(maps.Keys(r.starts))
@@ -67,14 +67,14 @@ func (r *Runtime) Close() {
 }
 
 // find returns the attempt or nil.
-func (r *Runtime) find(id batch.AttemptID) *attempt {
+func (r *Runtime) find(id batch.UnitID) *attempt {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.attempts[id]
 }
 
 // called counts a call of Start and returns how many there were before.
-func (r *Runtime) called(id batch.AttemptID) int {
+func (r *Runtime) called(id batch.UnitID) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.calls[id]++
@@ -82,7 +82,7 @@ func (r *Runtime) called(id batch.AttemptID) int {
 }
 
 // begin plays the program as the attempt, once.
-func (r *Runtime) begin(id batch.AttemptID, p program) {
+func (r *Runtime) begin(id batch.UnitID, p program) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.attempts[id] != nil {
@@ -106,14 +106,14 @@ func (s *server) Name() string { return "script" }
 
 // Start implements [driver.Driver].
 func (s *server) Start(ctx context.Context, spec driver.Spec) error {
-	if s.r.find(spec.Attempt) != nil {
+	if s.r.find(spec.Unit) != nil {
 		return nil
 	}
 	p, err := parse(spec.Command)
 	if err != nil {
 		return err
 	}
-	if s.r.called(spec.Attempt) < p.faults {
+	if s.r.called(spec.Unit) < p.faults {
 		return errFault
 	}
 	pulled := time.NewTimer(p.pull)
@@ -128,7 +128,7 @@ func (s *server) Start(ctx context.Context, spec driver.Spec) error {
 	if p.refusal != "" {
 		return &driver.StartError{Reason: p.refusal}
 	}
-	s.r.begin(spec.Attempt, p)
+	s.r.begin(spec.Unit, p)
 	if p.loseReply {
 		return errLostReply
 	}
@@ -136,7 +136,7 @@ func (s *server) Start(ctx context.Context, spec driver.Spec) error {
 }
 
 // Wait implements [driver.Driver].
-func (s *server) Wait(ctx context.Context, id batch.AttemptID) (driver.Exit, error) {
+func (s *server) Wait(ctx context.Context, id batch.UnitID) (driver.Exit, error) {
 	a := s.r.find(id)
 	if a == nil {
 		return driver.Exit{}, driver.ErrUnknown
@@ -152,7 +152,7 @@ func (s *server) Wait(ctx context.Context, id batch.AttemptID) (driver.Exit, err
 }
 
 // Output implements [driver.Driver]. A cursor is the number of lines before it.
-func (s *server) Output(ctx context.Context, id batch.AttemptID, cursor int64, emit func(driver.Line) error) error {
+func (s *server) Output(ctx context.Context, id batch.UnitID, cursor int64, emit func(driver.Line) error) error {
 	a := s.r.find(id)
 	if a == nil {
 		return driver.ErrUnknown
@@ -182,7 +182,7 @@ func (s *server) Output(ctx context.Context, id batch.AttemptID, cursor int64, e
 }
 
 // Stop implements [driver.Driver].
-func (s *server) Stop(_ context.Context, id batch.AttemptID, grace time.Duration) error {
+func (s *server) Stop(_ context.Context, id batch.UnitID, grace time.Duration) error {
 	a := s.r.find(id)
 	if a == nil {
 		return driver.ErrUnknown
@@ -192,7 +192,7 @@ func (s *server) Stop(_ context.Context, id batch.AttemptID, grace time.Duration
 }
 
 // Remove implements [driver.Driver].
-func (s *server) Remove(_ context.Context, id batch.AttemptID) error {
+func (s *server) Remove(_ context.Context, id batch.UnitID) error {
 	s.r.mu.Lock()
 	a := s.r.attempts[id]
 	delete(s.r.attempts, id)
@@ -205,7 +205,7 @@ func (s *server) Remove(_ context.Context, id batch.AttemptID) error {
 }
 
 // List implements [driver.Driver].
-func (s *server) List(context.Context) ([]batch.AttemptID, error) {
+func (s *server) List(context.Context) ([]batch.UnitID, error) {
 	s.r.mu.Lock()
 	defer s.r.mu.Unlock()
 	return slices.Collect(maps.Keys(s.r.attempts)), nil
@@ -217,3 +217,6 @@ func (s *server) Close() error {
 	s.once.Do(func() { close(s.closed) })
 	return nil
 }
+
+// Notes has nothing to tell.
+func (s *server) Notes(driver.Spec) []string { return nil }

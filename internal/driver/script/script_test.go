@@ -26,8 +26,8 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-func attempt(n int) batch.AttemptID {
-	return batch.AttemptID{Job: batch.JobRef{ID: batch.JobID{byte(n)}}, Number: 1}
+func attempt(n int) batch.UnitID {
+	return batch.AttemptID{Job: batch.JobRef{ID: batch.JobID{byte(n)}}, Number: 1}.Unit(0)
 }
 
 // bubble runs test in virtual time.
@@ -45,7 +45,7 @@ func TestVirtualTime(t *testing.T) {
 		d := r.Open()
 		began := batch.InstantOf(time.Now())
 		id := attempt(1)
-		spec := driver.Spec{Attempt: id, Command: []string{"pull 1m", "print a", "sleep 5h", "print b", "exit 137 OutOfMemoryError: x"}}
+		spec := driver.Spec{Unit: id, Command: []string{"pull 1m", "print a", "sleep 5h", "print b", "exit 137 OutOfMemoryError: x"}}
 		if err := d.Start(t.Context(), spec); err != nil {
 			t.Fatal(err)
 		}
@@ -82,7 +82,7 @@ func TestStopGrace(t *testing.T) {
 		t.Run(c.command[0], func(t *testing.T) {
 			bubble(t, func(t *testing.T, r *script.Runtime) {
 				d, began := r.Open(), time.Now()
-				if err := d.Start(t.Context(), driver.Spec{Attempt: attempt(1), Command: c.command}); err != nil {
+				if err := d.Start(t.Context(), driver.Spec{Unit: attempt(1), Command: c.command}); err != nil {
 					t.Fatal(err)
 				}
 				synctest.Wait()
@@ -102,13 +102,13 @@ func TestStopGrace(t *testing.T) {
 func TestServers(t *testing.T) {
 	bubble(t, func(t *testing.T, r *script.Runtime) {
 		first := r.Open()
-		spec := driver.Spec{Attempt: attempt(1), Command: []string{"lose-reply", "sleep 1h", "vanish gone"}}
+		spec := driver.Spec{Unit: attempt(1), Command: []string{"lose-reply", "sleep 1h", "vanish gone"}}
 		if err := first.Start(t.Context(), spec); err == nil {
 			t.Error("the reply was to be lost")
 		}
 		waited := make(chan error)
 		go func() {
-			_, err := first.Wait(t.Context(), spec.Attempt)
+			_, err := first.Wait(t.Context(), spec.Unit)
 			waited <- err
 		}()
 		synctest.Wait()
@@ -120,17 +120,17 @@ func TestServers(t *testing.T) {
 		}
 
 		second := r.Open()
-		if ids, err := second.List(t.Context()); err != nil || !slices.Equal(ids, []batch.AttemptID{spec.Attempt}) {
+		if ids, err := second.List(t.Context()); err != nil || !slices.Equal(ids, []batch.UnitID{spec.Unit}) {
 			t.Errorf("list is %v, %v", ids, err)
 		}
 		if err := second.Start(t.Context(), spec); err != nil {
 			t.Error(err)
 		}
-		exit, err := second.Wait(t.Context(), spec.Attempt)
+		exit, err := second.Wait(t.Context(), spec.Unit)
 		if err != nil || exit.Code != nil || exit.Reason != "gone" || exit.StoppedAt.Sub(exit.StartedAt) != time.Hour {
 			t.Errorf("exit is %+v, %v", exit, err)
 		}
-		if n := r.Starts(spec.Attempt); n != 1 {
+		if n := r.Starts(spec.Unit); n != 1 {
 			t.Errorf("began %d times, want once", n)
 		}
 	})
@@ -139,7 +139,7 @@ func TestServers(t *testing.T) {
 func TestStartSteps(t *testing.T) {
 	bubble(t, func(t *testing.T, r *script.Runtime) {
 		d := r.Open()
-		spec := driver.Spec{Attempt: attempt(1), Command: []string{"fault 2", "exit 0"}}
+		spec := driver.Spec{Unit: attempt(1), Command: []string{"fault 2", "exit 0"}}
 		var refused *driver.StartError
 		for range 2 {
 			if err := d.Start(t.Context(), spec); err == nil || errors.As(err, &refused) {
@@ -152,19 +152,19 @@ func TestStartSteps(t *testing.T) {
 
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		spec = driver.Spec{Attempt: attempt(2), Command: []string{"pull 1m", "exit 0"}}
+		spec = driver.Spec{Unit: attempt(2), Command: []string{"pull 1m", "exit 0"}}
 		if err := d.Start(ctx, spec); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("start: %v, want the context's error", err)
 		}
-		if n := r.Starts(spec.Attempt); n != 0 {
+		if n := r.Starts(spec.Unit); n != 0 {
 			t.Errorf("began %d times before the pull was over", n)
 		}
-		if got := r.Started(); !slices.Equal(got, []batch.AttemptID{attempt(1)}) {
+		if got := r.Started(); !slices.Equal(got, []batch.UnitID{attempt(1)}) {
 			t.Errorf("began: %v", got)
 		}
 
 		for _, step := range []string{"fail-to-start CannotPullContainerError: no", "dance", "exit x", "sleep"} {
-			spec = driver.Spec{Attempt: attempt(3), Command: []string{step}}
+			spec = driver.Spec{Unit: attempt(3), Command: []string{step}}
 			if err := d.Start(t.Context(), spec); !errors.As(err, &refused) {
 				t.Errorf("step %q: %v, want a StartError", step, err)
 			}
