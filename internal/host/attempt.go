@@ -41,6 +41,7 @@ func (s *Supervisor) supervise(ctx context.Context, a *attempt) {
 // run carries the attempt to its end. It says false when ctx ended first.
 func (s *Supervisor) run(ctx context.Context, a *attempt, job Job) (End, bool) {
 	lost := End{StatusReason: "Host EC2 (instance " + job.Instance + ") terminated."}
+	began := batch.InstantOf(time.Now())
 	if !a.ran {
 		err := s.start(ctx, a, job)
 		var start *driver.StartError
@@ -61,7 +62,7 @@ func (s *Supervisor) run(ctx context.Context, a *attempt, job Job) (End, bool) {
 	stopper := s.stopWhenAsked(ctx, a, job.Spec.StopTimeout)
 	defer stopper()
 
-	w, err := s.openLog(ctx, a, job)
+	w, err := s.openLog(ctx, a, job, began)
 	if err != nil {
 		return End{}, false
 	}
@@ -138,8 +139,9 @@ func (s *Supervisor) stopWhenAsked(ctx context.Context, a *attempt, grace time.D
 }
 
 // openLog makes the attempt's stream, so that it exists before the job is seen
-// to run, and puts our notes at its head.
-func (s *Supervisor) openLog(ctx context.Context, a *attempt, job Job) (*logs.Writer, error) {
+// to run, and puts our notes at its head, at a moment before anything that the
+// attempt printed: events are read in the order of their times.
+func (s *Supervisor) openLog(ctx context.Context, a *attempt, job Job, began batch.Instant) (*logs.Writer, error) {
 	if job.Group == "" {
 		return nil, nil
 	}
@@ -153,7 +155,7 @@ func (s *Supervisor) openLog(ctx context.Context, a *attempt, job Job) (*logs.Wr
 	}
 	if w.Cursor() == 0 {
 		for _, note := range s.o.Driver.Notes(job.Spec) {
-			if err := w.Append(ctx, batch.InstantOf(time.Now()), []byte(note), noteCursor); err != nil {
+			if err := w.Append(ctx, began, []byte(note), noteCursor); err != nil {
 				return nil, err
 			}
 		}
