@@ -18,6 +18,7 @@ func (s *State) Check() error {
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 
 	used := make(map[*host]batch.Resources)
+	held := make(map[string]int64)
 	counts := make(map[*job][batch.JobStates]int32)
 	waiting := 0
 	for ref, j := range s.jobs {
@@ -44,6 +45,9 @@ func (s *State) Check() error {
 				bad("job %s is %s and its host does not hold it", ref, j.state)
 			}
 			used[j.host] = used[j.host].Add(s.shapes.Need(j.shape))
+			for _, n := range s.baskets[int64(j.basket)] {
+				held[n.Resource] += n.Quantity
+			}
 		}
 		if due := j.state == batch.Running && j.timeout > 0 && j.flags&(TimedOut|Terminated) == 0; due != s.deadlines.Has(j) {
 			bad("job %s (%s, timeout %d s) has a deadline: %t", ref, j.state, j.timeout, !due)
@@ -65,6 +69,8 @@ func (s *State) Check() error {
 	}
 	s.checkArrays(counts, bad)
 	s.claims.check(bad)
+	s.updates.check(bad)
+	s.checkConsumables(held, bad)
 	queued := 0
 	for _, q := range s.queueList {
 		queued += q.waiting.Len()
@@ -140,6 +146,9 @@ func (s *State) Fingerprint() uint64 {
 	for _, x := range hosts {
 		write(x.row(), x.Free)
 	}
+	for _, row := range s.consumableRows() {
+		write(row)
+	}
 	names := make([]string, 0, len(s.revisions))
 	for name := range s.revisions {
 		names = append(names, name)
@@ -148,7 +157,7 @@ func (s *State) Fingerprint() uint64 {
 	for _, name := range names {
 		write(name, s.revisions[name])
 	}
-	for _, row := range s.claims.sorted() {
+	for _, row := range append(s.claims.sorted(), s.updates.sorted()...) {
 		write(row)
 	}
 	jobs := make([]*job, 0, len(s.jobs))

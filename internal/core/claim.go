@@ -7,9 +7,12 @@ import (
 	"github.com/bargehq/barge/internal/batch"
 )
 
-// claimFor is how long a client's token is remembered, in milliseconds: 24
-// hours. AWS Batch has no such token; this is what clients of EC2 get.
-const claimFor = 24 * 60 * 60 * 1000
+// How long a client's token is remembered, in milliseconds. AWS Batch has none
+// for jobs; there it is what clients of EC2 get.
+const (
+	claimFor  = 24 * 60 * 60 * 1000
+	updateFor = 8 * 60 * 60 * 1000 // of an update of a consumable resource
+)
 
 // claimSlack is how long a forgotten token may stay in the tables, so that they
 // are tidied now and then and not at every moment.
@@ -18,8 +21,9 @@ const claimSlack = 10 * 60 * 1000
 // Digest is what the core knows of a text that it need not read.
 type Digest [16]byte
 
-// Claim makes a submit idempotent: who submits again with the same token and
-// the same request gets the first job. The zero Token claims nothing.
+// Claim makes a request idempotent: who submits again with the same token and
+// the same request gets the first job, who updates again changes nothing.
+// Tokens of submits and of updates are made so that none of them are equal. The zero Token claims nothing.
 type Claim struct{ Token, Request Digest }
 
 // ClaimRow remembers which job a token has made.
@@ -50,6 +54,15 @@ func (ClaimDrop) change() {}
 type claims struct {
 	byToken map[Digest]*ClaimRow
 	order   []*ClaimRow
+	keep    batch.Instant // how long, in milliseconds
+}
+
+// claimsFor returns the claims of submits or, without a job, of updates.
+func (s *State) claimsFor(id batch.JobID) *claims {
+	if id == (batch.JobID{}) {
+		return &s.updates
+	}
+	return &s.claims
 }
 
 func (c *claims) add(row ClaimRow) {
@@ -64,21 +77,26 @@ func (c *claims) job(now batch.Instant, claim Claim) (id batch.JobID, ok bool, e
 		return id, false, nil
 	}
 	if row.Request != claim.Request {
-		return id, false, batch.Errorf(batch.Conflict, "The client token was used less than 24 hours ago by another request, which made job %s.", row.Job)
+		by := "another request"
+		if row.Job != (batch.JobID{}) {
+			by += ", which made job " + row.Job.String()
+		}
+		return id, false, batch.Errorf(batch.Conflict, "The client token was used less than %d hours ago by %s.", c.keep/3_600_000, by)
 	}
 	return row.Job, true, nil
 }
 
-// claim remembers that the claim has made a job.
+// claim remembers that the claim has made a job, or, without one, an update.
 func (s *State) claim(now batch.Instant, c Claim, id batch.JobID, out *Output) {
 	if c.Token == (Digest{}) {
 		return
 	}
-	row := ClaimRow{Claim: c, Job: id, Until: now + claimFor}
-	if n := len(s.claims.order); n > 0 { // a clock set back does not change the order
-		row.Until = max(row.Until, s.claims.order[n-1].Until)
+	in := s.claimsFor(id)
+	row := ClaimRow{Claim: c, Job: id, Until: now + in.keep}
+	if n := len(in.order); n > 0 { // a clock set back does not change the order
+		row.Until = max(row.Until, in.order[n-1].Until)
 	}
-	s.claims.add(row)
+	in.add(row)
 	out.Changes = append(out.Changes, ClaimPut{row})
 }
 
@@ -102,8 +120,7 @@ func (c *claims) due() (at batch.Instant, ok bool) {
 }
 
 // forget drops claims whose time is over, a bounded number of them.
-func (s *State) forget(now batch.Instant, out *Output) {
-	c := &s.claims
+func (c *claims) forget(now batch.Instant, out *Output) {
 	for n := 0; n < maxSlice && len(c.order) > 0 && c.order[0].Until <= now; n++ {
 		row := c.order[0]
 		c.order[0], c.order = nil, c.order[1:]

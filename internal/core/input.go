@@ -2,6 +2,7 @@ package core
 
 import (
 	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core/consume"
 	"github.com/bargehq/barge/internal/core/retry"
 )
 
@@ -42,6 +43,7 @@ type Submit struct {
 	TimeoutSeconds int32
 	Size           int32
 	Claim          Claim
+	Consumes       []consume.Need // what each attempt takes, of five resources at most
 	New            NewJob
 }
 
@@ -103,6 +105,7 @@ type Reply struct {
 	ID       int64       // the row key of what was made
 	Revision int32       // of a definition
 	Job      batch.JobID // that was made, now or by an earlier submit with the same claim
+	Total    int64       // of a consumable resource
 }
 
 // Effect is something to do outside once the changes before it are durable.

@@ -8,7 +8,7 @@ import (
 )
 
 // Loader rebuilds a State from rows. The store calls it in the order:
-// Counters, Environment, Queue, Host, Policy, Revision, Claim, then Job for every row
+// Counters, Environment, Queue, Host, Policy, Consumable, Basket, Revision, Claim, then Job for every row
 // that is not terminal and, after its parent, for every child of a loaded array
 // job with an index at or above its parent's Next, in whatever state.
 type Loader struct {
@@ -47,12 +47,21 @@ func (l *Loader) Host(row HostRow) error {
 // Policy adds retry rules.
 func (l *Loader) Policy(row PolicyRow) error { return l.s.addPolicy(row) }
 
+// Consumable adds a consumable resource.
+func (l *Loader) Consumable(row ConsumableRow) {
+	l.s.consumables[row.Name] = &row
+	l.s.ledger.Open(row.Name, row.Total, row.Spent)
+}
+
+// Basket adds needs of consumable resources.
+func (l *Loader) Basket(row BasketRow) error { return l.s.addBasket(row) }
+
 // Revision says which revision of a definition was the last given out.
 func (l *Loader) Revision(name string, last int32) { l.s.revisions[name] = last }
 
 // Claim adds a claim, those that are forgotten earlier first.
 func (l *Loader) Claim(row ClaimRow) error {
-	l.s.claims.add(row)
+	l.s.claimsFor(row.Job).add(row)
 	return nil
 }
 
@@ -66,7 +75,7 @@ func (l *Loader) Job(row JobRow) error {
 	j := &job{
 		ref: row.Ref, seq: row.Seq, definition: row.Definition, queue: q,
 		createdAt: row.CreatedAt, startedAt: row.StartedAt,
-		shape: s.shapes.Of(row.Needs), policy: int32(row.Policy), timeout: row.TimeoutSeconds,
+		shape: s.shapes.Of(row.Needs), policy: int32(row.Policy), timeout: row.TimeoutSeconds, basket: int32(row.Basket),
 		attempt: row.Attempt, maxAttempts: row.MaxAttempts, state: row.State, flags: row.Flags,
 	}
 	if row.Ref.Child > 0 {
@@ -93,9 +102,13 @@ func (l *Loader) Job(row JobRow) error {
 		s.reasons[row.Ref] = row.StatusReason
 	}
 	s.jobs[row.Ref] = j
+	if row.Basket != 0 && s.baskets[row.Basket] == nil {
+		return fmt.Errorf("job %s: no basket %d", row.Ref, row.Basket)
+	}
 	switch {
 	case j.state.Live():
 		j.host.Take(row.Needs)
+		s.ledger.Take(s.baskets[row.Basket])
 		j.host.live[j] = struct{}{}
 		s.watch(j)
 	case j.waits():
@@ -116,6 +129,11 @@ func (l *Loader) State() (*State, error) {
 	slices.SortFunc(s.sweeps, func(a, b sweep) int { return int(a.parent.seq - b.parent.seq) })
 	for _, e := range s.environmentList {
 		slices.SortFunc(e.hosts, byID)
+	}
+	for name, row := range s.consumables {
+		if a, _ := s.ledger.Amounts(name); a.InUse != row.InUse {
+			return nil, fmt.Errorf("consumable resource %s is stored with %d in use, jobs hold %d", name, row.InUse, a.InUse)
+		}
 	}
 	if err := s.Check(); err != nil {
 		return nil, fmt.Errorf("stored state is inconsistent: %w", err)

@@ -22,6 +22,9 @@ func (s *State) Place(now batch.Instant, budget int, out *Output) (more bool) {
 			if !ok {
 				break
 			}
+			if j.basket != 0 && !s.ledger.Fits(s.baskets[int64(j.basket)]) {
+				break // on AWS it holds up its queue as one does that lacks a host
+			}
 			h := s.hostFor(q, s.shapes.Need(j.shape))
 			if h == nil {
 				break
@@ -64,6 +67,7 @@ func (s *State) start(j *job, h *host, out *Output) {
 	j.host = h
 	h.Take(s.shapes.Need(j.shape))
 	h.live[j] = struct{}{}
+	s.take(j, out)
 	s.put(j, ended{}, out)
 	s.putParent(j, out)
 	out.Effects = append(out.Effects, Start{Host: h.ID, Attempt: j.attemptID()})
@@ -75,7 +79,7 @@ func (s *State) newChild(parent *job, index int32) *job {
 	s.last.Job++
 	return &job{
 		ref: batch.ChildRef(parent.ref.ID, int(index)), seq: s.last.Job, definition: parent.definition,
-		queue: parent.queue, parent: parent, createdAt: parent.createdAt, shape: parent.shape, policy: parent.policy,
+		queue: parent.queue, parent: parent, createdAt: parent.createdAt, shape: parent.shape, policy: parent.policy, basket: parent.basket,
 		timeout: parent.timeout, maxAttempts: parent.maxAttempts, state: batch.Runnable,
 	}
 }

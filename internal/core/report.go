@@ -65,6 +65,7 @@ func (s *State) stepAttemptEnded(now batch.Instant, in AttemptEnded, out *Output
 	s.deadlines.Remove(j)
 	j.host.Give(s.shapes.Need(j.shape))
 	delete(j.host.live, j)
+	s.give(j, out)
 	end.at = stopped
 
 	stoppedByUs := j.flags&(Terminated|TimedOut) != 0

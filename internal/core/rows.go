@@ -77,6 +77,7 @@ type JobRow struct {
 	MaxAttempts    int32
 	Policy         int64 // PolicyRow; zero means no rules
 	TimeoutSeconds int32 // zero means none
+	Basket         int64 // BasketRow; zero means no consumable resources
 
 	// Attempt is the number of the latest attempt, from 1; zero before the
 	// first. Host, StartedAt and ExitCode and Reason speak of that attempt.
@@ -160,5 +161,5 @@ func (PolicyPut) change()      {}
 
 // Counters are the highest row keys ever given out.
 type Counters struct {
-	Job, Definition, Environment, Queue, Host, Policy int64
+	Job, Definition, Environment, Queue, Host, Policy, Consumable, Basket int64
 }

@@ -3,6 +3,7 @@ package core
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/cockroachdb/datadriven"
 
 	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core/consume"
 	"github.com/bargehq/barge/internal/core/retry"
 )
 
@@ -19,7 +21,8 @@ import (
 // be done as the answer. `go test ./internal/core -rewrite` writes the answers.
 //
 // Each line is one input, stepped and followed by Place: `environment`,
-// `queue`, `host`, `submit`, `recall`, `running`, `exit`, `cancel`, `terminate`, `at` (sets
+// `queue`, `host`, `submit`, `recall`, `running`, `exit`, `cancel`, `terminate`,
+// `consumable`, `quantity` and `unmake` (a consumable resource), `at` (sets
 // the time, in seconds, and ticks; `clock` does not tick). `reload` rebuilds the state from its
 // rows; hosts then register again.
 func TestScripts(t *testing.T) {
@@ -88,10 +91,17 @@ func (w *world) run(t *testing.T, line string) string {
 		in = Submit{
 			ID: id, Queue: args["queue"], Size: int32(num("size", 0)), MaxAttempts: int32(num("attempts", 1)), TimeoutSeconds: int32(num("timeout", 0)),
 			Needs: batch.Resources{MilliVCPU: int64(num("vcpu", 1)) * 1000, MemoryMiB: int64(num("mem", 128))}, Rules: rules(args["rules"]),
-			Claim: claimOf(args["token"], args["request"]),
+			Claim: claimOf(args["token"], args["request"]), Consumes: consumes(t, args["consumes"]),
 		}
 	case "recall":
 		in = Recall{Claim: claimOf(args["token"], args["request"])}
+	case "consumable":
+		in = CreateConsumable{Name: plain[0], Spent: len(plain) > 1, Total: int64(num("total", 0))}
+	case "quantity":
+		ops := map[string]Operation{"set": Set, "add": Add, "remove": Remove}
+		in = UpdateConsumable{Name: plain[0], Operation: ops[plain[1]], Quantity: int64(mustInt(t, plain[2])), Claim: claimOf(args["token"], plain[1]+plain[2])}
+	case "unmake":
+		in = DeleteConsumable{Name: plain[0]}
 	case "running":
 		in = AttemptRunning{Attempt: w.attempt(t, plain[0]), At: w.now}
 	case "exit":
@@ -204,6 +214,15 @@ func (w *world) describe() string {
 			fmt.Fprintf(&b, "  %s is forgotten\n", bytes.TrimRight(c.Token[:], "\x00"))
 		}
 	}
+	described := make(map[string]string)
+	for _, c := range w.out.Changes {
+		if p, ok := c.(ConsumablePut); ok {
+			described[p.Row.Name] = fmt.Sprintf("  %s: %d of %d in use\n", p.Row.Name, p.Row.InUse, p.Row.Total)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(described)) {
+		b.WriteString(described[name])
+	}
 	for _, e := range w.out.Effects {
 		switch e := e.(type) {
 		case Start:
@@ -295,6 +314,17 @@ func rules(s string) []retry.Rule {
 	return list
 }
 
+// consumes reads `licence:2,token:1`.
+func consumes(t *testing.T, s string) (needs []consume.Need) {
+	t.Helper()
+	for part := range strings.SplitSeq(s, ",") {
+		if name, quantity, ok := strings.Cut(part, ":"); ok {
+			needs = append(needs, consume.Need{Resource: name, Quantity: int64(mustInt(t, quantity))})
+		}
+	}
+	return needs
+}
+
 func mustInt(t *testing.T, s string) int {
 	t.Helper()
 	n, err := strconv.Atoi(s)
@@ -313,10 +343,15 @@ type rows struct {
 	revisions    map[string]int32
 	claims       map[Digest]*ClaimRow
 	jobs         map[batch.JobRef]JobRow
+	consumables  map[int64]ConsumableRow
+	baskets      []BasketRow
 }
 
 func newRows() *rows {
-	return &rows{hosts: make(map[int64]HostRow), revisions: make(map[string]int32), claims: make(map[Digest]*ClaimRow), jobs: make(map[batch.JobRef]JobRow)}
+	return &rows{
+		hosts: make(map[int64]HostRow), revisions: make(map[string]int32), claims: make(map[Digest]*ClaimRow),
+		jobs: make(map[batch.JobRef]JobRow), consumables: make(map[int64]ConsumableRow),
+	}
 }
 
 func (r *rows) apply(c Change) {
@@ -337,6 +372,12 @@ func (r *rows) apply(c Change) {
 		r.claims[c.Row.Token] = &c.Row
 	case ClaimDrop:
 		delete(r.claims, c.Token)
+	case ConsumablePut:
+		r.consumables[c.Row.ID] = c.Row
+	case ConsumableDelete:
+		delete(r.consumables, c.ID)
+	case BasketPut:
+		r.baskets = append(r.baskets, c.Row)
 	case AttemptPut:
 	}
 }
@@ -359,6 +400,14 @@ func (r *rows) load(last Counters) (*State, error) {
 	}
 	for _, row := range r.policies {
 		if err := l.Policy(row); err != nil {
+			return nil, err
+		}
+	}
+	for _, row := range r.consumables {
+		l.Consumable(row)
+	}
+	for _, row := range r.baskets {
+		if err := l.Basket(row); err != nil {
 			return nil, err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core/consume"
 	"github.com/bargehq/barge/internal/core/fit"
 	"github.com/bargehq/barge/internal/core/heap"
 	"github.com/bargehq/barge/internal/core/retry"
@@ -31,7 +32,13 @@ type State struct {
 	policies    map[int64][]retry.Rule
 	policyNames map[string]int64 // rules as JSON to policy
 
-	claims    claims
+	claims      claims
+	updates     claims                    // of consumable resources
+	consumables map[string]*ConsumableRow // amounts are the ledger's
+	ledger      consume.Ledger
+	baskets     map[int64][]consume.Need
+	basketNames map[string]int64 // needs as JSON to basket
+
 	deadlines heap.Heap[*job]         // running attempts with a timeout, the next one first
 	reasons   map[batch.JobRef]string // why a job that has not ended yet is being ended
 	sweeps    []sweep                 // array jobs whose children are being ended
@@ -72,6 +79,7 @@ type job struct {
 
 	shape       fit.Shape
 	policy      int32
+	basket      int32 // of consumable resources
 	timeout     int32 // seconds
 	attempt     int32
 	maxAttempts int32
@@ -111,7 +119,11 @@ func NewState() *State {
 		revisions:        make(map[string]int32),
 		policies:         make(map[int64][]retry.Rule),
 		policyNames:      make(map[string]int64),
-		claims:           claims{byToken: make(map[Digest]*ClaimRow)},
+		claims:           claims{byToken: make(map[Digest]*ClaimRow), keep: claimFor},
+		updates:          claims{byToken: make(map[Digest]*ClaimRow), keep: updateFor},
+		consumables:      make(map[string]*ConsumableRow),
+		baskets:          make(map[int64][]consume.Need),
+		basketNames:      make(map[string]int64),
 		reasons:          make(map[batch.JobRef]string),
 		deadlines: heap.New(
 			func(a, b *job) bool {
@@ -234,7 +246,7 @@ type ended struct {
 func (s *State) row(j *job, e ended) JobRow {
 	r := JobRow{
 		Seq: j.seq, Ref: j.ref, Queue: j.queue.row.ID, Definition: j.definition, State: j.state, Flags: j.flags,
-		Needs: s.shapes.Need(j.shape), MaxAttempts: j.maxAttempts, Policy: int64(j.policy), TimeoutSeconds: j.timeout,
+		Needs: s.shapes.Need(j.shape), MaxAttempts: j.maxAttempts, Policy: int64(j.policy), TimeoutSeconds: j.timeout, Basket: int64(j.basket),
 		Attempt: j.attempt, CreatedAt: j.createdAt, StartedAt: j.startedAt,
 		ExitCode: e.exitCode, Reason: e.reason, StatusReason: e.statusReason,
 	}

@@ -34,6 +34,12 @@ func (s *State) Step(now batch.Instant, in Input, out *Output) *batch.Error {
 		s.stepAttemptRunning(in, out)
 	case AttemptEnded:
 		s.stepAttemptEnded(now, in, out)
+	case CreateConsumable:
+		return s.stepCreateConsumable(now, in, out)
+	case UpdateConsumable:
+		return s.stepUpdateConsumable(now, in, out)
+	case DeleteConsumable:
+		return s.stepDeleteConsumable(in, out)
 	case Tick:
 		s.stepTick(now, out)
 	default:

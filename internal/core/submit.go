@@ -24,6 +24,7 @@ func (s *State) stepSubmit(now batch.Instant, in Submit, out *Output) *batch.Err
 	j := &job{
 		ref: ref, seq: s.last.Job, definition: in.Definition, queue: q, createdAt: now,
 		shape: s.shapes.Of(in.Needs), policy: int32(s.policyOf(in.Rules, out)), timeout: in.TimeoutSeconds,
+		basket:      int32(s.basketOf(in.Consumes, out)),
 		maxAttempts: max(1, in.MaxAttempts), state: batch.Runnable,
 	}
 	if in.Size > 0 {

@@ -5,6 +5,9 @@ import "github.com/bargehq/barge/internal/batch"
 // NextDeadline is when the next Tick has something to do.
 func (s *State) NextDeadline() (at batch.Instant, ok bool) {
 	at, ok = s.claims.due()
+	if next, some := s.updates.due(); some && (!ok || next < at) {
+		at, ok = next, true
+	}
 	if j, watched := s.deadlines.Min(); watched && (!ok || j.due() < at) {
 		at, ok = j.due(), true
 	}
@@ -14,7 +17,8 @@ func (s *State) NextDeadline() (at batch.Instant, ok bool) {
 // stepTick does what is due, a bounded amount at a time: the deadline of what is
 // left is in the past, so another Tick follows.
 func (s *State) stepTick(now batch.Instant, out *Output) {
-	s.forget(now, out)
+	s.claims.forget(now, out)
+	s.updates.forget(now, out)
 	s.timeOut(now, out)
 }
 

@@ -187,7 +187,11 @@ func keyOf(c core.Change) rowKey {
 		return rowKey{4, c.Row.ID}
 	case core.DefinitionPut:
 		return rowKey{5, c.Row.ID}
-	case core.PolicyPut, core.AttemptPut, core.ClaimPut, core.ClaimDrop:
+	case core.ConsumablePut:
+		return rowKey{6, c.Row.ID}
+	case core.ConsumableDelete:
+		return rowKey{6, c.ID}
+	case core.PolicyPut, core.AttemptPut, core.BasketPut, core.ClaimPut, core.ClaimDrop:
 	}
 	return rowKey{}
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/core"
+	"github.com/bargehq/barge/internal/core/consume"
 	"github.com/bargehq/barge/internal/core/retry"
 	"github.com/bargehq/barge/internal/engine"
 )
@@ -26,6 +27,8 @@ func (c *clients) setUp() {
 	c.insist(core.CreateEnvironment{Name: "large", Enabled: true, MaxVCPU: 64_000})
 	c.insist(core.CreateQueue{Name: "q0", Enabled: true, Priority: 1, Environments: []string{"small", "large"}})
 	c.insist(core.CreateQueue{Name: "q1", Enabled: true, Priority: 10, Environments: []string{"large"}})
+	c.insist(core.CreateConsumable{Name: "licence", Total: 2})
+	c.insist(core.CreateConsumable{Name: "hours", Total: 100, Spent: true})
 	c.again()
 }
 
@@ -61,7 +64,10 @@ func (c *clients) send(in core.Input, done func(core.Reply, error)) {
 	c.w.inbox = append(c.w.inbox, engine.Call{Input: in, Done: done})
 }
 
-func (c *clients) stop() { c.stopped = true }
+func (c *clients) stop() {
+	c.stopped = true
+	c.refill()
+}
 
 // again makes a burst of random requests and comes back later.
 func (c *clients) again() {
@@ -83,9 +89,37 @@ func (c *clients) request() {
 		c.send(core.Cancel{Job: c.someJob(), Reason: "cancelled"}, nil)
 	case n < 19:
 		c.send(core.Terminate{Job: c.someJob(), Reason: "terminated"}, nil)
+	case n == 19 && rng.IntN(4) > 0:
+		c.consumable()
 	default:
 		c.send(core.RegisterDefinition{Name: fmt.Sprintf("d%d", rng.IntN(3))}, nil)
 	}
+}
+
+// consumable changes how much there is, or deletes a resource; it comes back.
+func (c *clients) consumable() {
+	rng := c.w.rng
+	name := []string{"licence", "hours"}[rng.IntN(2)]
+	if rng.IntN(8) == 0 {
+		c.send(core.DeleteConsumable{Name: name}, nil)
+		c.w.after(rng.Int64N(20_000)+1, func() { c.insist(core.CreateConsumable{Name: name, Total: 3, Spent: name == "hours"}) })
+		return
+	}
+	c.send(core.UpdateConsumable{
+		Name: name, Operation: core.Operation(rng.IntN(3)), Quantity: 1 + rng.Int64N(6), Claim: core.Claim{Token: core.Digest{1, byte(rng.IntN(50))}},
+	}, nil)
+}
+
+// refill sees to it that no job waits for what nobody brings.
+func (c *clients) refill() {
+	if c.finished() {
+		return
+	}
+	for _, name := range []string{"licence", "hours"} {
+		c.send(core.CreateConsumable{Name: name, Spent: name == "hours"}, nil)
+		c.send(core.UpdateConsumable{Name: name, Quantity: 3}, nil)
+	}
+	c.w.after(30_000, c.refill)
 }
 
 func (c *clients) someJob() batch.JobRef {
@@ -110,6 +144,12 @@ func (c *clients) submit() {
 	}
 	if rng.IntN(4) == 0 {
 		in.Size = int32(2 + rng.IntN(12))
+	}
+	if rng.IntN(8) == 0 {
+		in.Consumes = append(in.Consumes, consume.Need{Resource: "licence", Quantity: int64(rng.IntN(3))})
+	}
+	if rng.IntN(16) == 0 {
+		in.Consumes = append(in.Consumes, consume.Need{Resource: "hours", Quantity: 1})
 	}
 	if rng.IntN(3) == 0 {
 		in.TimeoutSeconds = int32(2 + rng.IntN(15))

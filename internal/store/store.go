@@ -14,6 +14,7 @@ package store
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/core"
@@ -92,7 +93,45 @@ type Store interface {
 	Hosts(ctx context.Context, ids []int64) ([]core.HostRow, error)
 	Policies(ctx context.Context, ids []int64) ([]core.PolicyRow, error)
 
+	// Consumables returns consumable resources in the order of their names.
+	Consumables(ctx context.Context, f ConsumableFilter) ([]core.ConsumableRow, error)
+	// Consumers returns the jobs that need a consumable resource, newest
+	// first, children of arrays excepted. Attempts and Spec are not filled in.
+	Consumers(ctx context.Context, f ConsumerFilter) ([]Job, error)
+	// Baskets returns the rows with the given keys, in no order.
+	Baskets(ctx context.Context, ids []int64) ([]core.BasketRow, error)
+
 	Close() error
+}
+
+// NamePattern matches names without regard to case: Name, in lower case, or
+// all that begin with it. The zero value matches all.
+type NamePattern struct {
+	Name   string
+	Prefix bool
+}
+
+// Match reports whether the pattern matches a name.
+func (p NamePattern) Match(name string) bool {
+	name = strings.ToLower(name)
+	return p.Prefix && strings.HasPrefix(name, p.Name) || !p.Prefix && (p.Name == "" || p.Name == name)
+}
+
+// ConsumableFilter selects consumable resources.
+type ConsumableFilter struct {
+	Name  string // or empty
+	Like  NamePattern
+	After string // continues a listing: only names behind it
+	Limit int
+}
+
+// ConsumerFilter selects jobs that need a consumable resource.
+type ConsumerFilter struct {
+	Resource string // its name
+	State    *batch.JobState
+	Like     NamePattern // of the job's name
+	Before   int64       // continues a listing: only rows with a smaller Seq; or zero
+	Limit    int
 }
 
 // Child returns the child of array job parent with the given index as it

@@ -27,6 +27,12 @@ func (s *Store) Load(ctx context.Context, l *core.Loader) (round int64, err erro
 	); err != nil {
 		return 0, err
 	}
+	for _, id := range sorted(s.consumables) {
+		l.Consumable(s.consumables[id])
+	}
+	if err := feed(s.baskets, l.Basket); err != nil {
+		return 0, err
+	}
 	last := make(map[string]int32)
 	for _, d := range s.definitions {
 		last[d.Name] = max(last[d.Name], d.Revision)

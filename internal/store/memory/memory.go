@@ -62,6 +62,8 @@ type tables struct {
 	hosts        map[int64]core.HostRow
 	policies     map[int64]core.PolicyRow
 	claims       map[core.Digest]core.ClaimRow
+	consumables  map[int64]core.ConsumableRow
+	baskets      map[int64]core.BasketRow
 	jobs         map[int64]core.JobRow
 	first        map[int64]core.NewJob       // what never changes, by JobRow.Seq
 	attempts     map[int64][]core.AttemptRow // by JobRow.Seq, in order
@@ -80,6 +82,8 @@ func New() *Store {
 		hosts:        make(map[int64]core.HostRow),
 		policies:     make(map[int64]core.PolicyRow),
 		claims:       make(map[core.Digest]core.ClaimRow),
+		consumables:  make(map[int64]core.ConsumableRow),
+		baskets:      make(map[int64]core.BasketRow),
 		jobs:         make(map[int64]core.JobRow),
 		first:        make(map[int64]core.NewJob),
 		attempts:     make(map[int64][]core.AttemptRow),

@@ -81,7 +81,7 @@ func (s *Store) put(c core.Change) error {
 	case core.ClaimDrop:
 		drop(s, s.claims, c.Token)
 	default:
-		return errors.New("unknown change")
+		return s.putOther(c)
 	}
 	return nil
 }

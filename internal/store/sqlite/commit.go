@@ -15,12 +15,13 @@ import (
 // writer is the connection that commits, and its statements.
 type writer struct {
 	*conn
+	prepared                               []*statement // all of them
 	begin, commit, rollback, advance       *statement
 	insertJob, updateJob, insertSpec       *statement
 	attempt                                *statement
 	environment, queue, definition, policy *statement
 	host, putClaim, dropClaim              *statement
-	prepared                               []*statement // all of them
+	consumable, deleteConsumable, basket   *statement
 }
 
 func (w *writer) prepare(ctx context.Context) error {
@@ -32,8 +33,9 @@ func (w *writer) prepare(ctx context.Context) error {
 		{&w.begin, 0, `BEGIN IMMEDIATE`},
 		{&w.commit, 0, `COMMIT`},
 		{&w.rollback, 0, `ROLLBACK`},
-		{&w.advance, 7, `UPDATE progress SET round = ?1, job = max(job, ?2), definition = max(definition, ?3),
-			environment = max(environment, ?4), queue = max(queue, ?5), host = max(host, ?6), policy = max(policy, ?7)
+		{&w.advance, 9, `UPDATE progress SET round = ?1, job = max(job, ?2), definition = max(definition, ?3),
+			environment = max(environment, ?4), queue = max(queue, ?5), host = max(host, ?6), policy = max(policy, ?7),
+			consumable = max(consumable, ?8), basket = max(basket, ?9)
 			WHERE round = ?1 - 1`},
 		{&w.insertJob, jobWidth, `INSERT INTO jobs (` + strings.ReplaceAll(jobColumns, "j.", "") + `)
 			VALUES (` + parameters(jobWidth) + `)`},
@@ -49,6 +51,9 @@ func (w *writer) prepare(ctx context.Context) error {
 		{&w.policy, 2, replace("policies", policyColumns, 1)},
 		{&w.putClaim, 4, replace("claims", claimColumns, 1)},
 		{&w.dropClaim, 1, `DELETE FROM claims WHERE token = ?`},
+		{&w.consumable, 7, replace("consumables", consumableColumns, 1)},
+		{&w.deleteConsumable, 1, `DELETE FROM consumables WHERE id = ?`},
+		{&w.basket, 2, replace("baskets", basketColumns, 1)},
 	} {
 		s, err := w.conn.prepare(ctx, p.text, p.parameters)
 		if err != nil {
@@ -116,7 +121,8 @@ func (w *writer) write(r store.Round) error {
 		return errors.New("rounds are numbered from 1")
 	}
 	top := highest(r.Changes)
-	n, err := w.advance.run(r.Number, top.Job, top.Definition, top.Environment, top.Queue, top.Host, top.Policy)
+	n, err := w.advance.run(r.Number, top.Job, top.Definition, top.Environment, top.Queue, top.Host, top.Policy,
+		top.Consumable, top.Basket)
 	if err != nil {
 		return err
 	}
@@ -155,6 +161,12 @@ func highest(changes []core.Change) (top core.Counters) {
 			top.Host = max(top.Host, c.Row.ID)
 		case core.PolicyPut:
 			top.Policy = max(top.Policy, c.Row.ID)
+		case core.ConsumablePut:
+			top.Consumable = max(top.Consumable, c.Row.ID)
+		case core.ConsumableDelete:
+			top.Consumable = max(top.Consumable, c.ID) // it may be made and deleted in one round
+		case core.BasketPut:
+			top.Basket = max(top.Basket, c.Row.ID)
 		}
 	}
 	return top
@@ -199,7 +211,7 @@ func (w *writer) put(c core.Change) error {
 	case core.ClaimDrop:
 		_, err = w.dropClaim.run(c.Token[:])
 	default:
-		err = fmt.Errorf("unknown change %T", c)
+		err = w.putOther(c)
 	}
 	if err != nil {
 		return fmt.Errorf("%T: %w", c, err)
@@ -229,7 +241,7 @@ func (w *writer) putJob(r *core.JobRow, first *core.NewJob) error {
 	}
 	if _, err := w.insertJob.run(r.Seq, r.Ref.ID[:], int64(r.Ref.Child), r.Queue, r.Definition, int64(r.State), int64(r.Flags),
 		r.Needs.MilliVCPU, r.Needs.MemoryMiB, r.Needs.GPUs, int64(r.MaxAttempts), r.Policy, int64(r.TimeoutSeconds),
-		int64(r.CreatedAt), int64(r.Attempt), r.Host, int64(r.StartedAt), int64(r.StoppedAt),
+		r.Basket, int64(r.CreatedAt), int64(r.Attempt), r.Host, int64(r.StartedAt), int64(r.StoppedAt),
 		code(r.ExitCode), nullable(r.Reason), nullable(r.StatusReason),
 		int64(r.Size), int64(r.Next), int64(r.Rest), int64(r.RestAt), counts); err != nil {
 		return err

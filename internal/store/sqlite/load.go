@@ -30,10 +30,11 @@ func (s *Store) Load(ctx context.Context, l *core.Loader) (round int64, err erro
 }
 
 func load(ctx context.Context, c *conn, l *core.Loader) (round int64, err error) {
-	if err := c.query(ctx, `SELECT round, job, definition, environment, queue, host, policy FROM progress`, func(r record) error {
+	if err := c.query(ctx, `SELECT round, job, definition, environment, queue, host, policy, consumable, basket FROM progress`, func(r record) error {
 		round = r.int(0)
 		l.Counters(core.Counters{
 			Job: r.int(1), Definition: r.int(2), Environment: r.int(3), Queue: r.int(4), Host: r.int(5), Policy: r.int(6),
+			Consumable: r.int(7), Basket: r.int(8),
 		})
 		return nil
 	}); err != nil {
@@ -51,6 +52,11 @@ func load(ctx context.Context, c *conn, l *core.Loader) (round int64, err error)
 		}),
 		feed(ctx, c, `SELECT `+hostColumns+` FROM hosts ORDER BY id`, decodeHost, l.Host),
 		feed(ctx, c, `SELECT `+policyColumns+` FROM policies ORDER BY id`, decodePolicy, l.Policy),
+		feed(ctx, c, `SELECT `+consumableColumns+` FROM consumables ORDER BY id`, decodeConsumable, func(row core.ConsumableRow) error {
+			l.Consumable(row)
+			return nil
+		}),
+		feed(ctx, c, `SELECT `+basketColumns+` FROM baskets ORDER BY id`, decodeBasket, l.Basket),
 		c.query(ctx, `SELECT name, max(revision) FROM definitions GROUP BY name`, func(r record) error {
 			l.Revision(r.text(0), r.int32(1))
 			return nil
@@ -99,14 +105,14 @@ func loadJobs(ctx context.Context, c *conn, l *core.Loader, queues []int64) erro
 // millions, and the driver takes a lock twice for each column, so only what the
 // core keeps of them is read.
 func loadSingle(ctx context.Context, c *conn, l *core.Loader, queue int64, state batch.JobState) error {
-	return c.query(ctx, `SELECT seq, id, definition, flags, vcpu, memory, gpus, max_attempts, policy, timeout, created_at,
+	return c.query(ctx, `SELECT seq, id, definition, flags, vcpu, memory, gpus, max_attempts, policy, timeout, basket, created_at,
 		attempt, host, started_at, status_reason FROM jobs INDEXED BY jobs_by_queue
 		WHERE child = 0 AND queue = ? AND state = ? ORDER BY seq`, func(r record) error {
 		j := core.JobRow{
 			Seq: r.int(0), Queue: queue, Definition: r.int(2), State: state, Flags: core.Flags(r.int(3)),
 			Needs:       batch.Resources{MilliVCPU: r.int(4), MemoryMiB: r.int(5), GPUs: r.int(6)},
-			MaxAttempts: r.int32(7), Policy: r.int(8), TimeoutSeconds: r.int32(9), CreatedAt: r.instant(10),
-			Attempt: r.int32(11), Host: r.int(12), StartedAt: r.instant(13), StatusReason: r.text(14),
+			MaxAttempts: r.int32(7), Policy: r.int(8), TimeoutSeconds: r.int32(9), Basket: r.int(10), CreatedAt: r.instant(11),
+			Attempt: r.int32(12), Host: r.int(13), StartedAt: r.instant(14), StatusReason: r.text(15),
 		}
 		copy(j.Ref.ID[:], r.bytes(1))
 		return l.Job(j)

@@ -108,7 +108,7 @@ func testRefused(t *testing.T, h Harness) {
 	w.setUp(1)
 	w.do(submission(1, 0), submission(2, 0), submission(3, 3))
 	w.place(1)
-	w.do(w.end(0))
+	w.do(w.end(0), core.CreateConsumable{Name: "r"})
 	running := core.JobRow{Seq: 2, Ref: ref(2), Queue: 1, State: batch.Running, MaxAttempts: 1, Attempt: 1, Host: 1, StartedAt: 1}
 	fresh := core.JobRow{Seq: 100, Ref: ref(100), Queue: 1, State: batch.Runnable, MaxAttempts: 1}
 	array := core.JobRow{Seq: 100, Ref: ref(100), Queue: 1, State: batch.Pending, MaxAttempts: 1, Size: 2, Rest: batch.Runnable}
@@ -156,6 +156,10 @@ func testRefused(t *testing.T, h Harness) {
 		{"two queues of a name", core.QueuePut{Row: core.QueueRow{ID: 2, Name: "q"}}},
 		{"two revisions of a number", core.DefinitionPut{Row: core.DefinitionRow{ID: 2, Name: "d", Revision: 1}}},
 		{"revision zero", core.DefinitionPut{Row: core.DefinitionRow{ID: 2, Name: "d2"}}},
+		{"two consumable resources of a name", core.ConsumablePut{Row: core.ConsumableRow{ID: 2, Name: "r"}}},
+		{"less than nothing of a consumable resource", core.ConsumablePut{Row: core.ConsumableRow{ID: 2, Name: "s", Total: -1}}},
+		{"less than nothing in use", core.ConsumablePut{Row: core.ConsumableRow{ID: 2, Name: "s", InUse: -1}}},
+		{"a basket without a key", core.BasketPut{}},
 		{"two hosts of a name", core.HostPut{Row: core.HostRow{ID: 2, Environment: 1, Name: "i-1"}}},
 		{"a host of no environment", core.HostPut{Row: core.HostRow{ID: 2, Environment: 77, Name: "i-2"}}},
 	} {
@@ -253,6 +257,9 @@ func testCancelled(t *testing.T, h Harness) {
 		"Definitions":     func() error { _, err := s.Definitions(ctx, store.DefinitionFilter{Limit: 1}); return err },
 		"DefinitionsByID": func() error { _, err := s.DefinitionsByID(ctx, []int64{1}); return err },
 		"Hosts":           func() error { _, err := s.Hosts(ctx, []int64{1}); return err },
+		"Consumables":     func() error { _, err := s.Consumables(ctx, store.ConsumableFilter{Limit: 1}); return err },
+		"Consumers":       func() error { _, err := s.Consumers(ctx, store.ConsumerFilter{Resource: "r", Limit: 1}); return err },
+		"Baskets":         func() error { _, err := s.Baskets(ctx, []int64{1}); return err },
 		"Policies":        func() error { _, err := s.Policies(ctx, []int64{1}); return err },
 	}
 	for name, call := range calls {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/core"
+	"github.com/bargehq/barge/internal/core/consume"
 	"github.com/bargehq/barge/internal/core/retry"
 	"github.com/bargehq/barge/internal/store"
 )
@@ -22,6 +23,7 @@ func Same(t *rapid.T, stores ...store.Store) {
 		"submit":   c.submit,
 		"resource": c.resource,
 		"end":      c.endJob,
+		"consume":  c.consumable,
 		"place":    func(t *rapid.T) { w.state.Place(w.now, rapid.IntRange(0, 4).Draw(t, "budget"), &w.out) },
 		"report":   c.report,
 		"tick": func(t *rapid.T) {
@@ -69,6 +71,11 @@ func (c *chaos) submit(t *rapid.T) {
 		s.Rules = []retry.Rule{{OnExitCode: rapid.SampledFrom([]string{"1", "137"}).Draw(t, "code"), Exit: true}}
 	}
 	s.Claim = claim(rapid.ByteRange(0, 3).Draw(t, "token"), rapid.ByteRange(0, 1).Draw(t, "request"))
+	for _, name := range consumableNames {
+		if rapid.IntRange(0, 3).Draw(t, name) == 0 {
+			s.Consumes = append(s.Consumes, consume.Need{Resource: name, Quantity: rapid.Int64Range(0, 2).Draw(t, "quantity")})
+		}
+	}
 	jobs := c.state.Jobs()
 	if err := c.step(s); err != nil && (err.Code != batch.Conflict || s.Claim == (core.Claim{})) {
 		t.Fatalf("submit: %v", err)
@@ -90,6 +97,27 @@ func (c *chaos) resource(t *rapid.T) {
 	case 3:
 		c.vcpus += rapid.Int64Range(0, 1).Draw(t, "vcpus") // never less than is in use
 		c.try(core.HostSeen{Environment: 1, Name: "i-1", Capacity: batch.Resources{MilliVCPU: 1000 * c.vcpus, MemoryMiB: 1 << 30}})
+	}
+}
+
+var consumableNames = []string{"Licence", "licence-2", "x"}
+
+func (c *chaos) consumable(t *rapid.T) {
+	name := rapid.SampledFrom(consumableNames).Draw(t, "name")
+	n := rapid.Int64Range(0, 4).Draw(t, "quantity")
+	switch rapid.IntRange(0, 4).Draw(t, "kind") { // a rejection is as good an answer as any
+	case 0, 1:
+		c.step(core.CreateConsumable{Name: name, Total: n, Spent: rapid.Bool().Draw(t, "spent"), Spec: []byte(name)})
+	case 2, 3:
+		c.step(core.UpdateConsumable{
+			Name: name, Operation: rapid.SampledFrom([]core.Operation{core.Set, core.Add, core.Remove}).Draw(t, "operation"),
+			Quantity: n, Claim: claim(rapid.SampledFrom([]byte{0, 100, 101}).Draw(t, "token"), byte(n)),
+		})
+	case 4:
+		c.step(core.DeleteConsumable{Name: name})
+	}
+	if rapid.IntRange(0, 9).Draw(t, "later") == 0 {
+		c.now += 9 * 60 * 60 * 1000 // tokens are forgotten
 	}
 }
 
@@ -136,6 +164,42 @@ func (c *chaos) compare() {
 		}
 		for n := range want {
 			same(c.t, fmt.Sprintf("%s: store 0 and store %d", first[n], i), want[n], got[n])
+		}
+	}
+}
+
+func (c *chaos) readConsumables(s store.Store, add func(string, any, error)) {
+	ctx := context.Background()
+	baskets, err := s.Baskets(ctx, []int64{1, 2, 3, 4, 5, 6, 7, 8, 9})
+	add("baskets", baskets, err)
+	for _, f := range []store.ConsumableFilter{
+		{Limit: 100}, {Limit: 1}, {Name: "licence", Limit: 9}, {Name: "Licence", Limit: 9}, {After: "Licence", Limit: 9},
+		{Like: store.NamePattern{Name: "licence"}, Limit: 9}, {Like: store.NamePattern{Name: "licence", Prefix: true}, Limit: 9},
+		{Like: store.NamePattern{Name: "lic_nce", Prefix: true}, Limit: 9}, {Like: store.NamePattern{Prefix: true}, Limit: 9}, {},
+	} {
+		rows, err := s.Consumables(ctx, f)
+		add(fmt.Sprintf("consumable resources %+v", f), rows, err)
+	}
+	for _, name := range append([]string{"none"}, consumableNames...) {
+		f := store.ConsumerFilter{Resource: name, Limit: 2}
+		for {
+			page, err := s.Consumers(ctx, f)
+			add(fmt.Sprintf("jobs that need %+v", f), page, err)
+			if len(page) < f.Limit {
+				break
+			}
+			f.Before = page[len(page)-1].Seq
+		}
+		for _, f := range []store.ConsumerFilter{
+			{Resource: name, Limit: 99}, {Resource: name, Like: store.NamePattern{Name: "job-c"}, Limit: 9},
+			{Resource: name, Like: store.NamePattern{Name: "job-", Prefix: true}, Before: 4, Limit: 9}, {Resource: name},
+		} {
+			page, err := s.Consumers(ctx, f)
+			add(fmt.Sprintf("jobs that need %+v", f), page, err)
+		}
+		for state := range batch.JobState(batch.JobStates) {
+			page, err := s.Consumers(ctx, store.ConsumerFilter{Resource: name, State: &state, Limit: 2})
+			add(fmt.Sprintf("jobs that need %s, %s", name, state), page, err)
 		}
 	}
 }
@@ -196,5 +260,6 @@ func (c *chaos) readAll(s store.Store) (names []string, results []any) {
 	add("hosts", hosts, err)
 	policies, err := s.Policies(ctx, ids)
 	add("policies", policies, err)
+	c.readConsumables(s, add)
 	return names, results
 }

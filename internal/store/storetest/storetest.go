@@ -49,6 +49,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Harness) {
 		{"readers see whole rounds", testReaders},
 		{"what is committed is there after a restart", testReopen},
 		{"active jobs are loaded and ended ones are not", testLoad},
+		{"jobs are found by what they consume", testConsumers},
 		{"a cancelled context is obeyed", testCancelled},
 		{"a full store recovers", testFull},
 	} {
@@ -131,6 +132,9 @@ func testEmpty(t *testing.T, h Harness) {
 	same(t, "definitions by id", 0, len(must[[]core.DefinitionRow](t)(s.DefinitionsByID(ctx, []int64{1}))))
 	same(t, "hosts", 0, len(must[[]core.HostRow](t)(s.Hosts(ctx, []int64{1}))))
 	same(t, "policies", 0, len(must[[]core.PolicyRow](t)(s.Policies(ctx, []int64{1}))))
+	same(t, "consumable resources", 0, len(must[[]core.ConsumableRow](t)(s.Consumables(ctx, store.ConsumableFilter{Limit: 10}))))
+	same(t, "consumers", 0, len(must[[]store.Job](t)(s.Consumers(ctx, store.ConsumerFilter{Resource: "r", Limit: 10}))))
+	same(t, "baskets", 0, len(must[[]core.BasketRow](t)(s.Baskets(ctx, []int64{1}))))
 	same(t, "jobs", 0, len(must[[]store.Job](t)(s.Jobs(ctx, []batch.JobRef{ref(1), batch.ChildRef(id(1), 0)}))))
 	same(t, "a queue's jobs", 0, len(must[[]store.Job](t)(s.ListJobs(ctx, store.JobFilter{Queue: 1, State: batch.Runnable, Limit: 10}))))
 	same(t, "an array's jobs", 0, len(must[[]store.Job](t)(s.ListJobs(ctx, store.JobFilter{Parent: id(1), State: batch.Runnable, Limit: 10}))))

@@ -15,10 +15,12 @@ CREATE TABLE progress (
     environment INTEGER NOT NULL,
     queue       INTEGER NOT NULL,
     host        INTEGER NOT NULL,
-    policy      INTEGER NOT NULL
+    policy      INTEGER NOT NULL,
+    consumable  INTEGER NOT NULL,
+    basket      INTEGER NOT NULL
 ) STRICT;
 
-INSERT INTO progress VALUES (1, 0, 0, 0, 0, 0, 0, 0);
+INSERT INTO progress VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 
 CREATE TABLE environments (
     id         INTEGER PRIMARY KEY CHECK (id > 0),
@@ -74,6 +76,21 @@ CREATE TABLE claims (
     job     BLOB    NOT NULL    CHECK (length(job) = 16),
     until   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE consumables (
+    id         INTEGER PRIMARY KEY CHECK (id > 0),
+    name       TEXT    NOT NULL UNIQUE,
+    spent      INTEGER NOT NULL CHECK (spent IN (0, 1)), -- NON_REPLENISHABLE
+    total      INTEGER NOT NULL CHECK (total >= 0),
+    in_use     INTEGER NOT NULL CHECK (in_use >= 0),
+    spec       BLOB,
+    created_at INTEGER NOT NULL
+) STRICT;
+
+-- What jobs need of consumable resources, each list once.
+CREATE TABLE baskets (
+    id    INTEGER PRIMARY KEY CHECK (id > 0),
+    needs TEXT NOT NULL -- a JSON array of {resource, quantity}
+) STRICT;
 
 -- The key is sequential, so that new rows go to the end of the table; the public
 -- id is a second index. state counts SUBMITTED 0, PENDING 1, RUNNABLE 2,
@@ -92,6 +109,7 @@ CREATE TABLE jobs (
     max_attempts  INTEGER NOT NULL,
     policy        INTEGER NOT NULL,
     timeout       INTEGER NOT NULL, -- seconds; zero for none
+    basket         INTEGER NOT NULL, -- zero for none
     created_at    INTEGER NOT NULL,
 
     attempt       INTEGER NOT NULL CHECK (attempt BETWEEN 0 AND max_attempts),
@@ -123,6 +141,9 @@ CREATE TABLE jobs (
 -- Lists a queue, newest first, and finds what is active after a start. Children
 -- of arrays are listed by their array.
 CREATE INDEX jobs_by_queue ON jobs (queue, state, seq) WHERE child = 0;
+
+-- Lists the jobs that need a consumable resource, newest first.
+CREATE INDEX jobs_by_basket ON jobs (basket, state, seq) WHERE basket > 0 AND child = 0;
 
 -- Finds the active children after a start: few, however many have ended.
 CREATE INDEX active_children ON jobs (seq) WHERE child > 0 AND state < 5;
