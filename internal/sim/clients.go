@@ -106,7 +106,7 @@ func (c *clients) consumable() {
 		return
 	}
 	c.send(core.UpdateConsumable{
-		Name: name, Operation: core.Operation(rng.IntN(3)), Quantity: 1 + rng.Int64N(6), Claim: core.Claim{Token: core.Digest{1, byte(rng.IntN(50))}},
+		Name: name, Operation: core.Operation(rng.IntN(3)), Quantity: 1 + rng.Int64N(6), Claim: core.Claim{Token: core.Digest{15: byte(1 + rng.IntN(50))}},
 	}, nil)
 }
 

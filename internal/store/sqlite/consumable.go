@@ -88,43 +88,48 @@ func (s *Store) Consumables(ctx context.Context, f store.ConsumableFilter) ([]co
 		WHERE `+c.text+` ORDER BY name LIMIT ?`, append(c.args, max(0, f.Limit))...)
 }
 
-// Consumers implements [store.Store]. Each basket and state is read along the
-// index, newest first, so that a page looks at few jobs however many there are.
+// Consumers implements [store.Store].
 func (s *Store) Consumers(ctx context.Context, f store.ConsumerFilter) (out []store.Job, err error) {
 	if f.Limit <= 0 {
 		return nil, nil
 	}
-	err = s.view(ctx, "jobs", func(ctx context.Context, tx *sql.Tx) error {
-		rows, err := tx.QueryContext(ctx, `SELECT DISTINCT c.id FROM baskets c, json_each(c.needs) n WHERE n.value ->> 'resource' = ?`, f.Resource)
-		baskets, err := all(rows, err, func(r record) (int64, error) { return r.int(0), nil })
-		if err != nil {
-			return err
-		}
-		for _, basket := range baskets {
-			for state := range batch.JobState(batch.JobStates) {
-				if f.State != nil && *f.State != state {
-					continue
-				}
-				c := conditions{text: "j.child = 0"}
-				c.and("j.basket = ? AND j.basket > 0 AND j.state = ?", basket, int64(state))
-				if f.Before != 0 {
-					c.and("j.seq < ?", f.Before)
-				}
-				c.like("s.name", f.Like)
-				rows, err := tx.QueryContext(ctx, `SELECT `+jobColumns+`, s.name FROM jobs j INDEXED BY jobs_by_basket
-					JOIN job_specs s ON s.seq = j.seq WHERE `+c.text+` ORDER BY j.seq DESC LIMIT ?`, append(c.args, f.Limit)...)
-				jobs, err := all(rows, err, decodeNamedJob)
-				if err != nil {
-					return err
-				}
-				out = append(out, jobs...)
-			}
-		}
-		slices.SortFunc(out, func(a, b store.Job) int { return cmp.Compare(b.Seq, a.Seq) })
-		out = out[:min(len(out), f.Limit)]
-		return nil
+	err = s.view(ctx, "jobs", func(ctx context.Context, tx *sql.Tx) (err error) {
+		out, err = consumers(ctx, tx, f)
+		return err
 	})
 	return out, err
+}
+
+// consumers reads each basket and state along the index, newest first, so that a
+// page looks at few jobs however many there are.
+func consumers(ctx context.Context, tx *sql.Tx, f store.ConsumerFilter) (out []store.Job, err error) {
+	rows, err := tx.QueryContext(ctx, `SELECT DISTINCT b.id FROM baskets b, json_each(b.needs) n WHERE n.value ->> 'resource' = ?`, f.Resource)
+	baskets, err := all(rows, err, func(r record) (int64, error) { return r.int(0), nil })
+	if err != nil {
+		return nil, err
+	}
+	for _, basket := range baskets {
+		for state := range batch.JobState(batch.JobStates) {
+			if f.State != nil && *f.State != state {
+				continue
+			}
+			c := conditions{text: "j.child = 0"}
+			c.and("j.basket = ? AND j.basket > 0 AND j.state = ?", basket, int64(state))
+			if f.Before != 0 {
+				c.and("j.seq < ?", f.Before)
+			}
+			c.like("s.name", f.Like)
+			rows, err := tx.QueryContext(ctx, `SELECT `+jobColumns+`, s.name FROM jobs j INDEXED BY jobs_by_basket
+				JOIN job_specs s ON s.seq = j.seq WHERE `+c.text+` ORDER BY j.seq DESC LIMIT ?`, append(c.args, f.Limit)...)
+			jobs, err := all(rows, err, decodeNamedJob)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, jobs...)
+		}
+	}
+	slices.SortFunc(out, func(a, b store.Job) int { return cmp.Compare(b.Seq, a.Seq) })
+	return out[:min(len(out), f.Limit)], nil
 }
 
 // Baskets implements [store.Store].

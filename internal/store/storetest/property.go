@@ -71,7 +71,7 @@ func (c *chaos) submit(t *rapid.T) {
 		s.Rules = []retry.Rule{{OnExitCode: rapid.SampledFrom([]string{"1", "137"}).Draw(t, "code"), Exit: true}}
 	}
 	s.Claim = claim(rapid.ByteRange(0, 3).Draw(t, "token"), rapid.ByteRange(0, 1).Draw(t, "request"))
-	for _, name := range consumableNames {
+	for _, name := range consumableNames() {
 		if rapid.IntRange(0, 3).Draw(t, name) == 0 {
 			s.Consumes = append(s.Consumes, consume.Need{Resource: name, Quantity: rapid.Int64Range(0, 2).Draw(t, "quantity")})
 		}
@@ -100,21 +100,21 @@ func (c *chaos) resource(t *rapid.T) {
 	}
 }
 
-var consumableNames = []string{"Licence", "licence-2", "x"}
+func consumableNames() []string { return []string{"Licence", "licence-2", "x"} }
 
 func (c *chaos) consumable(t *rapid.T) {
-	name := rapid.SampledFrom(consumableNames).Draw(t, "name")
+	name := rapid.SampledFrom(consumableNames()).Draw(t, "name")
 	n := rapid.Int64Range(0, 4).Draw(t, "quantity")
 	switch rapid.IntRange(0, 4).Draw(t, "kind") { // a rejection is as good an answer as any
 	case 0, 1:
-		c.step(core.CreateConsumable{Name: name, Total: n, Spent: rapid.Bool().Draw(t, "spent"), Spec: []byte(name)})
+		c.try(core.CreateConsumable{Name: name, Total: n, Spent: rapid.Bool().Draw(t, "spent"), Spec: []byte(name)})
 	case 2, 3:
-		c.step(core.UpdateConsumable{
+		c.try(core.UpdateConsumable{
 			Name: name, Operation: rapid.SampledFrom([]core.Operation{core.Set, core.Add, core.Remove}).Draw(t, "operation"),
 			Quantity: n, Claim: claim(rapid.SampledFrom([]byte{0, 100, 101}).Draw(t, "token"), byte(n)),
 		})
 	case 4:
-		c.step(core.DeleteConsumable{Name: name})
+		c.try(core.DeleteConsumable{Name: name})
 	}
 	if rapid.IntRange(0, 9).Draw(t, "later") == 0 {
 		c.now += 9 * 60 * 60 * 1000 // tokens are forgotten
@@ -173,14 +173,21 @@ func (c *chaos) readConsumables(s store.Store, add func(string, any, error)) {
 	baskets, err := s.Baskets(ctx, []int64{1, 2, 3, 4, 5, 6, 7, 8, 9})
 	add("baskets", baskets, err)
 	for _, f := range []store.ConsumableFilter{
-		{Limit: 100}, {Limit: 1}, {Name: "licence", Limit: 9}, {Name: "Licence", Limit: 9}, {After: "Licence", Limit: 9},
-		{Like: store.NamePattern{Name: "licence"}, Limit: 9}, {Like: store.NamePattern{Name: "licence", Prefix: true}, Limit: 9},
-		{Like: store.NamePattern{Name: "lic_nce", Prefix: true}, Limit: 9}, {Like: store.NamePattern{Prefix: true}, Limit: 9}, {},
+		{Limit: 100},
+		{Limit: 1},
+		{Name: "licence", Limit: 9},
+		{Name: "Licence", Limit: 9},
+		{After: "Licence", Limit: 9},
+		{Like: store.NamePattern{Name: "licence"}, Limit: 9},
+		{Like: store.NamePattern{Name: "licence", Prefix: true}, Limit: 9},
+		{Like: store.NamePattern{Name: "lic_nce", Prefix: true}, Limit: 9},
+		{Like: store.NamePattern{Prefix: true}, Limit: 9},
+		{},
 	} {
 		rows, err := s.Consumables(ctx, f)
 		add(fmt.Sprintf("consumable resources %+v", f), rows, err)
 	}
-	for _, name := range append([]string{"none"}, consumableNames...) {
+	for _, name := range append(consumableNames(), "none") {
 		f := store.ConsumerFilter{Resource: name, Limit: 2}
 		for {
 			page, err := s.Consumers(ctx, f)
