@@ -21,6 +21,7 @@ type config struct {
 	Docker   string // the engine's address, empty for the default one
 	Scope    batch.Scope
 	Insecure bool
+	settings
 }
 
 func defaultConfig() config {
@@ -48,6 +49,12 @@ func (c config) validate() error {
 	case "auto", "docker", "process":
 	default:
 		bad("--driver must be auto, docker or process, not %q", c.Driver)
+	}
+	if _, err := c.volumes(); err != nil {
+		errs = append(errs, err)
+	}
+	if _, err := c.jobEnv(); err != nil {
+		errs = append(errs, err)
 	}
 	if c.Data == "" {
 		bad("--data must name a directory")
@@ -83,6 +90,7 @@ func newServeCommand() *cobra.Command {
 	f.StringVar(&c.Docker, "docker-host", "", "address of the Docker Engine or Podman, such as unix:///run/podman/podman.sock")
 	f.StringVar(&c.Scope.Region, "region", c.Scope.Region, "region in the ARNs")
 	f.StringVar(&c.Scope.Account, "account", c.Scope.Account, "account in the ARNs")
+	c.settings.flags(f)
 	f.BoolVar(&c.Insecure, "insecure-no-auth", false, "listen on an address that others can reach, without authentication")
 	return cmd
 }

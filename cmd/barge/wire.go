@@ -25,6 +25,7 @@ import (
 	"github.com/bargehq/barge/internal/host"
 	"github.com/bargehq/barge/internal/logs"
 	"github.com/bargehq/barge/internal/logsvc"
+	"github.com/bargehq/barge/internal/secret"
 	"github.com/bargehq/barge/internal/serve"
 	"github.com/bargehq/barge/internal/store/sqlite"
 	"github.com/bargehq/barge/internal/stssvc"
@@ -78,8 +79,21 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *parts, err error)
 	if err != nil {
 		return nil, err
 	}
+	secrets, err := secret.Open(c.Secrets, os.LookupEnv)
+	if err != nil {
+		return nil, err
+	}
+	volumes, err := c.volumes()
+	if err != nil {
+		return nil, err
+	}
+	jobEnv, err := c.jobEnv()
+	if err != nil {
+		return nil, err
+	}
 	service := batchsvc.New(batchsvc.Options{
 		Do: p.engine.Do, Store: p.store, Scope: c.Scope, Owner: owner,
+		Secret: secrets.Value, Volumes: volumes, JobEnv: jobEnv,
 	})
 	p.supervisor = host.New(host.Options{
 		Driver: p.driver, Logs: p.logs, Log: log, Live: service.Live,

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,7 +24,8 @@ type Task struct {
 	Instance      string // the host's name
 }
 
-// Attempt returns what a host runs for an attempt.
+// Attempt returns what a host runs for an attempt, with its secrets in it. A
+// *driver.StartError says that it cannot start here.
 //
 // https://docs.aws.amazon.com/batch/latest/userguide/job_env_vars.html
 func (s *Service) Attempt(ctx context.Context, id batch.AttemptID) (Task, error) {
@@ -46,20 +48,23 @@ func (s *Service) Attempt(ctx context.Context, id batch.AttemptID) (Task, error)
 	if err != nil {
 		return Task{}, err
 	}
-	command, err := spec.command()
+	task, err := spec.task()
 	if err != nil {
 		return Task{}, err
 	}
-	p := spec.properties()
+	properties := &task.Containers[0]
 	host := c.hosts[j.Host]
 	t := Task{Instance: host.Name}
 	t.Group, t.Stream = spec.log(id)
 	t.Spec = driver.Spec{
-		Unit: id.Unit(0), Image: p.Image, Command: command, Resources: j.Needs, User: p.User,
-		Privileged: deref(p.Privileged), ReadonlyRootFS: deref(p.ReadonlyRootFilesystem), StopTimeout: stopTimeout,
+		Unit: id.Unit(0), Resources: j.Needs,
 		Labels: map[string]string{"job-id": j.Ref.String(), "job-name": j.Name, "job-queue": c.queues[j.Queue]},
 	}
-	// What ECS sets a job may set otherwise; what Batch sets it may not.
+	if err = s.container(task, properties, &t.Spec); err != nil {
+		return Task{}, err
+	}
+	// What the server and ECS set a job may set otherwise; what Batch sets it may not.
+	t.Spec.Env = slices.Clone(s.o.JobEnv)
 	execution := "AWS_ECS_EC2"
 	if spec.fargate() {
 		execution = "AWS_ECS_FARGATE"
@@ -67,8 +72,15 @@ func (s *Service) Attempt(ctx context.Context, id batch.AttemptID) (Task, error)
 		t.Spec.Env = append(t.Spec.Env, driver.Var{Name: "AWS_REGION", Value: region}, driver.Var{Name: "AWS_DEFAULT_REGION", Value: region})
 	}
 	t.Spec.Env = append(t.Spec.Env, driver.Var{Name: "AWS_EXECUTION_ENV", Value: execution})
-	for _, v := range spec.environment() {
+	for _, v := range properties.Environment {
 		t.Spec.Env = append(t.Spec.Env, driver.Var{Name: v.Name, Value: v.Value})
+	}
+	for _, v := range properties.Secrets {
+		value, err := s.secret(v.ValueFrom)
+		if err != nil {
+			return Task{}, err
+		}
+		t.Spec.Env = append(t.Spec.Env, driver.Var{Name: v.Name, Value: value})
 	}
 	t.Spec.Env = append(t.Spec.Env,
 		driver.Var{Name: "AWS_BATCH_JOB_ID", Value: j.Ref.String()},

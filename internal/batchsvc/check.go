@@ -94,12 +94,6 @@ func checkBuilt(p *batchapi.ContainerProperties) error {
 		given bool
 		name  string
 	}{
-		{len(p.Volumes) > 0, "volumes"},
-		{len(p.MountPoints) > 0, "mountPoints"},
-		{len(p.Ulimits) > 0, "ulimits"},
-		{len(p.Secrets) > 0, "secrets"},
-		{p.LinuxParameters != nil, "linuxParameters"},
-		{p.RepositoryCredentials != nil, "repositoryCredentials"},
 		{deref(p.EnableExecuteCommand), "enableExecuteCommand"},
 		{p.InstanceType != "", "instanceType"},
 	} {
@@ -188,8 +182,12 @@ func checkLog(l *batchapi.LogConfiguration) error {
 	if l == nil {
 		return nil
 	}
-	if l.LogDriver != batchapi.LogDriverAwslogs {
+	switch l.LogDriver {
+	case batchapi.LogDriverAwslogs:
+	case batchapi.LogDriverAwsfirelens: // a container of its own
 		return notBuilt("logConfiguration.logDriver " + l.LogDriver)
+	default:
+		return nil // options are between the job and the container engine
 	}
 	if len(l.SecretOptions) > 0 {
 		return notBuilt("logConfiguration.secretOptions")

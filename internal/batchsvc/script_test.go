@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/core"
+	"github.com/bargehq/barge/internal/driver"
 )
 
 // TestScripts runs testdata/*.txt, each over a store in memory and one on disk.
@@ -184,8 +186,32 @@ func (w *world) task(t *testing.T, id batch.AttemptID) string {
 	for _, v := range s.Env {
 		fmt.Fprintf(&b, "env %s=%s\n", v.Name, v.Value)
 	}
+	for _, line := range settings(s) {
+		fmt.Fprintln(&b, line)
+	}
 	fmt.Fprintf(&b, "log %s %s\non %s", task.Group, task.Stream, task.Instance)
 	return b.String()
+}
+
+// settings prints what the spec asks for beyond the plain.
+func settings(s driver.Spec) []string {
+	var lines []string
+	v := reflect.ValueOf(s)
+	for i := range v.NumField() {
+		name, value := v.Type().Field(i).Name, v.Field(i)
+		switch name {
+		case "Unit", "Image", "Command", "Env", "Resources", "StopTimeout", "Labels", "User", "Privileged", "ReadonlyRootFS":
+			continue
+		}
+		if !value.IsZero() {
+			text, err := json.Marshal(value.Interface())
+			if err != nil {
+				panic(err)
+			}
+			lines = append(lines, "asks "+name+" "+string(text))
+		}
+	}
+	return lines
 }
 
 // pick prints the members of that name of all objects in v: one line for each

@@ -27,15 +27,23 @@ import (
 	"github.com/bargehq/barge/internal/awsapi/batchapi"
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/core"
+	"github.com/bargehq/barge/internal/driver"
 	"github.com/bargehq/barge/internal/store"
 )
 
-// Options configure a Service. All members are required.
+// Options configure a Service. All members but Volumes and JobEnv are required.
 type Options struct {
 	// Do steps a command and returns after its commit, as engine.Engine.Do.
 	Do    func(context.Context, core.Input) (core.Reply, error)
 	Store store.Store
 	Scope batch.Scope
+	// Secret returns the value that a valueFrom names; its errors show no values.
+	Secret func(valueFrom string) (string, error)
+	// Volumes are the directories, Host or NFS, that stand for file systems of
+	// EFS and S3 Files, by id, and for their access points, as ID/ACCESS-POINT.
+	Volumes map[string]driver.Mount
+	// JobEnv are variables that every job has unless it sets them itself.
+	JobEnv []driver.Var
 	// Owner is the installation's id, from which the UUIDs of environments
 	// are made.
 	Owner uuid.UUID

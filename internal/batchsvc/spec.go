@@ -214,7 +214,8 @@ func (s *spec) timeout() *batchapi.JobTimeout {
 // defaultLogGroup is where AWS Batch puts output by default.
 const defaultLogGroup = "/aws/batch/job"
 
-// log returns the group of the job's output and the stream of an attempt.
+// log returns the group of the job's output and the stream of an attempt. Both
+// are empty where the output goes elsewhere.
 //
 // https://docs.aws.amazon.com/batch/latest/userguide/using_awslogs.html
 func (s *spec) log(attempt batch.AttemptID) (group, stream string) {
@@ -223,6 +224,9 @@ func (s *spec) log(attempt batch.AttemptID) (group, stream string) {
 		prefix = prefix[:200]
 	}
 	if l := s.properties().LogConfiguration; l != nil {
+		if l.LogDriver != batchapi.LogDriverAwslogs {
+			return "", ""
+		}
 		if g := l.Options["awslogs-group"]; g != "" {
 			group = g
 		}

@@ -22,6 +22,7 @@ import (
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/batchsvc"
 	"github.com/bargehq/barge/internal/core"
+	"github.com/bargehq/barge/internal/driver"
 	"github.com/bargehq/barge/internal/engine"
 	"github.com/bargehq/barge/internal/store"
 	"github.com/bargehq/barge/internal/store/memory"
@@ -81,6 +82,17 @@ func (w *world) open(t *testing.T) {
 	w.service = batchsvc.New(batchsvc.Options{
 		Do: e.Do, Store: w.store, Owner: uuid.MustParse("9d1f3c52-6a0e-4b53-8f0b-0a7c5d1e2f34"),
 		Scope: batch.Scope{Partition: "aws", Region: "eu-west-1", Account: "123456789012"},
+		Secret: func(from string) (string, error) {
+			value, ok := map[string]string{"token": "s3cret", "login": `{"username":"me","password":"pass"}`}[from]
+			if !ok {
+				return "", fmt.Errorf("%s: there is no such secret", from)
+			}
+			return value, nil
+		},
+		Volumes: map[string]driver.Mount{
+			"fs-0123": {Host: "/srv/efs"}, "fs-0123/fsap-1": {Host: "/srv/efs/point"}, "fs-s3": {Host: "/srv/s3"},
+			"fs-nfs": {NFS: &driver.NFS{Server: "10.0.0.9", Path: "/export"}},
+		},
 	})
 	w.handler = batchapi.Handler(w.service, restjson.Options{Log: log})
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))

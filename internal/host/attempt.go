@@ -21,12 +21,18 @@ func (s *Supervisor) supervise(ctx context.Context, a *attempt) {
 		job, err = s.o.Load(ctx, a.id)
 		return err
 	})
-	if err != nil {
+	var end End
+	var refused *driver.StartError
+	switch {
+	case errors.As(err, &refused): // something that it needs is missing here
+		end.StatusReason, end.Reason = reasonStartFailed, cut(refused.Reason)
+	case err != nil:
 		return // shutting down
-	}
-	end, ok := s.run(ctx, a, job)
-	if !ok {
-		return
+	default:
+		var ok bool
+		if end, ok = s.run(ctx, a, job); !ok {
+			return
+		}
 	}
 	durable := make(chan struct{})
 	s.o.Ended(a.id, end, func() { close(durable) })

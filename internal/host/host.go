@@ -50,7 +50,8 @@ type End struct {
 type Options struct {
 	Driver driver.Driver
 	Logs   *logs.Store
-	// Load returns what an attempt runs.
+	// Load returns what an attempt runs. A *driver.StartError says that it
+	// cannot run here.
 	Load func(ctx context.Context, id batch.AttemptID) (Job, error)
 	// Live reports whether the attempt is one that the core waits for.
 	Live func(ctx context.Context, id batch.AttemptID) (bool, error)

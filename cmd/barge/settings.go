@@ -1,0 +1,68 @@
+package main
+
+import (
+	"fmt"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/bargehq/barge/internal/driver"
+)
+
+// settings are what this machine has for jobs, as the flags of `barge serve` say.
+type settings struct {
+	Secrets string   // see secret.Open
+	Volumes []string // ID=PATH or ID=nfs://SERVER/PATH
+	JobEnv  []string // NAME=VALUE
+}
+
+func (s *settings) flags(f *pflag.FlagSet) {
+	f.StringVar(&s.Secrets, "secrets", "", "file with the values that jobs name in secrets.valueFrom: a JSON object or lines NAME=VALUE, by ARN or name; or env:PREFIX for variables of the server")
+	f.StringArrayVar(&s.Volumes, "volume", nil, "directory that stands for a file system of EFS or S3 Files, such as fs-0123=/mnt/x or fs-0123=nfs://server/export; fs-0123/fsap-1=… for an access point; repeatable")
+	f.StringArrayVar(&s.JobEnv, "job-env", nil, "NAME=VALUE in the environment of every job that does not set it itself; repeatable")
+}
+
+// volumes reads --volume.
+func (s *settings) volumes() (map[string]driver.Mount, error) {
+	all := make(map[string]driver.Mount, len(s.Volumes))
+	for _, text := range s.Volumes {
+		id, target, ok := strings.Cut(text, "=")
+		if !ok || id == "" || target == "" {
+			return nil, fmt.Errorf("--volume %q is not ID=PATH", text)
+		}
+		if _, twice := all[id]; twice {
+			return nil, fmt.Errorf("--volume names %s twice", id)
+		}
+		if export, nfs := strings.CutPrefix(target, "nfs://"); nfs {
+			server, dir, _ := strings.Cut(export, "/")
+			if server == "" || strings.ContainsAny(server, ", ") {
+				return nil, fmt.Errorf("--volume %q is not ID=nfs://SERVER/PATH", text)
+			}
+			all[id] = driver.Mount{NFS: &driver.NFS{Server: server, Path: path.Clean("/" + dir)}}
+			continue
+		}
+		if !filepath.IsAbs(target) {
+			return nil, fmt.Errorf("--volume %s must be absolute, not %s", id, target)
+		}
+		all[id] = driver.Mount{Host: filepath.Clean(target)}
+	}
+	return all, nil
+}
+
+// jobEnv reads --job-env.
+func (s *settings) jobEnv() ([]driver.Var, error) {
+	var all []driver.Var
+	for _, text := range s.JobEnv {
+		name, value, ok := strings.Cut(text, "=")
+		switch {
+		case !ok || name == "":
+			return nil, fmt.Errorf("--job-env %q is not NAME=VALUE", text)
+		case strings.HasPrefix(name, "AWS_BATCH"):
+			return nil, fmt.Errorf("--job-env must not set %s: AWS_BATCH is reserved", name)
+		}
+		all = append(all, driver.Var{Name: name, Value: value})
+	}
+	return all, nil
+}
