@@ -16,6 +16,10 @@ const (
 	ARNJobQueue           = "job-queue"
 	ARNJobDefinition      = "job-definition"
 	ARNJob                = "job"
+	ARNConsumable         = "consumable-resource"
+	ARNServiceEnvironment = "service-environment"
+	ARNServiceJob         = "service-job"
+	ARNQuotaShare         = "quota-share"
 )
 
 // ARN returns the ARN of a Batch resource: kind is one of the ARN constants,

@@ -21,8 +21,6 @@ func checkDefinition(in *batchapi.RegisterJobDefinitionRequest) error {
 		return notBuilt("ecsProperties")
 	case in.EksProperties != nil:
 		return notBuilt("eksProperties")
-	case in.ConsumableResourceProperties != nil:
-		return notBuilt("consumableResourceProperties")
 	case len(in.PlatformCapabilities) > 1:
 		return invalid("Exactly 1 capability must be provided.")
 	case in.ContainerProperties == nil || in.ContainerProperties.Image == "":
@@ -37,6 +35,9 @@ func checkDefinition(in *batchapi.RegisterJobDefinitionRequest) error {
 		return err
 	}
 	if err := checkTimeout(in.Timeout); err != nil {
+		return err
+	}
+	if _, err := consumedNeeds(in.ConsumableResourceProperties); err != nil {
 		return err
 	}
 	p := in.ContainerProperties

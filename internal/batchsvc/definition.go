@@ -207,7 +207,7 @@ func (s *Service) definitionDetail(d *definition) batchapi.JobDefinition {
 		Status: status, Type: r.Type, SchedulingPriority: r.SchedulingPriority, Parameters: orMap(r.Parameters),
 		RetryStrategy: describedRetry(r.RetryStrategy), ContainerProperties: describedProperties(r.ContainerProperties, (&spec{definition: d}).fargate()),
 		Timeout: r.Timeout, Tags: orMap(r.Tags), PropagateTags: r.PropagateTags, PlatformCapabilities: r.PlatformCapabilities,
-		ContainerOrchestrationType: batchapi.OrchestrationTypeEcs,
+		ContainerOrchestrationType: batchapi.OrchestrationTypeEcs, ConsumableResourceProperties: r.ConsumableResourceProperties,
 	}
 }
 

@@ -46,10 +46,14 @@ func jobToEnd(id, reason string) (batch.JobRef, error) {
 	if !ok {
 		return ref, &batch.Error{Code: batch.Invalid, Field: "jobId", Message: "jobId " + id + " is no job id."}
 	}
+	return ref, checkReason(reason)
+}
+
+func checkReason(reason string) error {
 	if n := len([]rune(reason)); n > maxReason {
-		return ref, &batch.Error{Code: batch.Invalid, Field: "reason", Message: "reason must have at most " + itoa(maxReason) + " characters, got " + itoa(int64(n)) + "."}
+		return &batch.Error{Code: batch.Invalid, Field: "reason", Message: "reason must have at most " + itoa(maxReason) + " characters, got " + itoa(int64(n)) + "."}
 	}
-	return ref, nil
+	return nil
 }
 
 // jobRef reads a job id or ARN, of a job or of a child of an array.

@@ -24,6 +24,7 @@ const (
 	onDefinition  place = "job definition"
 	onQueue       place = "job queue"
 	onEnvironment place = "compute environment"
+	onConsumable  place = "consumable resource"
 )
 
 // extension is one tag that means something to Barge.

@@ -21,6 +21,7 @@ import (
 	"context"
 	"encoding/base64"
 	"slices"
+	"strconv"
 
 	"github.com/google/uuid"
 
@@ -156,6 +157,19 @@ func readToken(token string) (string, error) {
 		return "", badToken()
 	}
 	return string(s), nil
+}
+
+// readKey reads a token that holds a row key. There is none in an empty one.
+func readKey(token string) (int64, error) {
+	s, err := readToken(token)
+	if err != nil || s == "" {
+		return 0, err
+	}
+	key, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || key < 1 {
+		return 0, badToken()
+	}
+	return key, nil
 }
 
 func badToken() error {

@@ -98,13 +98,17 @@ func (s *Service) submission(ctx context.Context, in *batchapi.SubmitJobRequest)
 	if err != nil {
 		return cmd, err
 	}
+	consumes, err := job.consumes()
+	if err != nil {
+		return cmd, err
+	}
 	attempts, rules := job.rules()
 	// What the row says already is not stored twice.
 	stored := *in
 	stored.JobName, stored.JobQueue, stored.JobDefinition = "", "", ""
 	cmd = core.Submit{
 		ID: batch.NewJobID(batch.InstantOf(time.Now())), Queue: queue, Definition: d.id, Needs: needs.resources(),
-		MaxAttempts: attempts, Rules: rules, New: core.NewJob{Name: in.JobName, Spec: stored.AppendJSON(nil)},
+		MaxAttempts: attempts, Rules: rules, Consumes: consumes, New: core.NewJob{Name: in.JobName, Spec: stored.AppendJSON(nil)},
 	}
 	if size := len(cmd.New.Spec); size > maxSubmit {
 		return cmd, invalid("Job size must be less than %d KiB, got %d KiB", maxSubmit>>10, (size+1023)>>10)
@@ -131,8 +135,6 @@ func checkSubmit(in *batchapi.SubmitJobRequest) error {
 		return notBuilt("ecsPropertiesOverride")
 	case in.EksPropertiesOverride != nil:
 		return notBuilt("eksPropertiesOverride")
-	case in.ConsumableResourcePropertiesOverride != nil:
-		return notBuilt("consumableResourcePropertiesOverride")
 	case in.ShareIdentifier != "" || in.SchedulingPriorityOverride != nil && *in.SchedulingPriorityOverride != 0:
 		// Clients that always send a priority send zero.
 		return invalid("Job with shareIdentifier or schedulingPriority can onlybe submitted to job queue with fair share scheduling policy.")

@@ -39,7 +39,7 @@ func submitBody(members ...string) string {
 
 func wrongRequests() []wrong {
 	var all []wrong
-	for _, part := range [][]wrong{wrongBodies, wrongEnvironments, wrongQueues, wrongDefinitions, wrongSubmits, wrongReads} {
+	for _, part := range [][]wrong{wrongBodies, wrongEnvironments, wrongQueues, wrongDefinitions, wrongSubmits, wrongReads, wrongConsumables, wrongBulk} {
 		all = append(all, part...)
 	}
 	return all

@@ -198,8 +198,10 @@ func (c *chaos) readConsumables(s store.Store, add func(string, any, error)) {
 			f.Before = page[len(page)-1].Seq
 		}
 		for _, f := range []store.ConsumerFilter{
-			{Resource: name, Limit: 99}, {Resource: name, Like: store.NamePattern{Name: "job-c"}, Limit: 9},
-			{Resource: name, Like: store.NamePattern{Name: "job-", Prefix: true}, Before: 4, Limit: 9}, {Resource: name},
+			{Resource: name, Limit: 99},
+			{Resource: name, Like: store.NamePattern{Name: "job-c"}, Limit: 9},
+			{Resource: name, Like: store.NamePattern{Name: "job-", Prefix: true}, Before: 4, Limit: 9},
+			{Resource: name},
 		} {
 			page, err := s.Consumers(ctx, f)
 			add(fmt.Sprintf("jobs that need %+v", f), page, err)
