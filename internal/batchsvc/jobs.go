@@ -134,7 +134,7 @@ func (c *surroundings) detail(j *store.Job) (*batchapi.JobDetail, error) {
 		DependsOn: []batchapi.JobDependency{}, JobDefinition: c.s.o.Scope.ARN(batch.ARNJobDefinition, spec.definition.ref()),
 		Parameters: spec.parameters(), Container: container, ArrayProperties: arrayDetail(j), Timeout: spec.timeout(),
 		Tags: orMap(r.Tags), PropagateTags: r.PropagateTags, PlatformCapabilities: or(spec.definition.req.PlatformCapabilities),
-		EksAttempts: []batchapi.EksAttemptDetail{}, ConsumableResourceProperties: spec.consumed(),
+		EksAttempts: []batchapi.EksAttemptDetail{}, ShareIdentifier: j.Share, ConsumableResourceProperties: spec.consumed(),
 	}
 	if d.PropagateTags == nil {
 		d.PropagateTags = spec.definition.req.PropagateTags

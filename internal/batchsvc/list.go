@@ -3,6 +3,7 @@ package batchsvc
 import (
 	"context"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/bargehq/barge/internal/awsapi/batchapi"
@@ -11,11 +12,15 @@ import (
 	"github.com/bargehq/barge/internal/store"
 )
 
-// maxList is AWS's largest page of a listing by status.
-const maxList = 1000
+// AWS's largest pages of a listing by status and of one by filter.
+const (
+	maxList     = 1000
+	maxFiltered = 100
+)
 
 // ListJobs lists the jobs of a queue, newest first, or the children of an array
-// job, by index, that are in one state: RUNNING where none is given.
+// job, by index: those in one state, RUNNING where none is given, or those of a
+// queue that meet a filter, in whatever state.
 //
 // https://docs.aws.amazon.com/batch/latest/APIReference/API_ListJobs.html
 func (s *Service) ListJobs(ctx context.Context, in *batchapi.ListJobsRequest) (*batchapi.ListJobsResponse, error) {
@@ -32,12 +37,7 @@ func (s *Service) ListJobs(ctx context.Context, in *batchapi.ListJobsRequest) (*
 	out := &batchapi.ListJobsResponse{JobSummaryList: []batchapi.JobSummary{}}
 	if len(jobs) > limit {
 		jobs = jobs[:limit]
-		last := jobs[limit-1]
-		next := last.Seq
-		if f.Queue == 0 {
-			next = int64(last.Ref.Child)
-		}
-		out.NextToken = writeToken(itoa(next))
+		out.NextToken = position(&f, &jobs[limit-1])
 	}
 	var ids []int64
 	for i := range jobs {
@@ -53,14 +53,58 @@ func (s *Service) ListJobs(ctx context.Context, in *batchapi.ListJobsRequest) (*
 	return out, nil
 }
 
-func (s *Service) listFilter(ctx context.Context, in *batchapi.ListJobsRequest) (f store.JobFilter, err error) {
+// position is the token of what comes after a job: its own place in the order
+// of the listing, which stays true whatever comes and goes.
+func position(f *store.JobFilter, j *store.Job) string {
 	switch {
+	case f.Queue == 0:
+		return writeToken(itoa(int64(j.Ref.Child)))
+	case f.Timed():
+		return writeToken(itoa(j.Seq) + "@" + itoa(int64(j.CreatedAt)))
+	}
+	return writeToken(itoa(j.Seq))
+}
+
+// from continues a listing after the position that a token holds.
+func from(f *store.JobFilter, token string) error {
+	text, err := readToken(token)
+	if err != nil || text == "" {
+		return err
+	}
+	key, at, timed := strings.Cut(text, "@")
+	n, err := strconv.ParseInt(key, 10, 64)
+	if err != nil || n < 1 || timed != f.Timed() {
+		return badToken()
+	}
+	switch {
+	case timed:
+		ms, err := strconv.ParseInt(at, 10, 64)
+		if err != nil || ms < 1 {
+			return badToken()
+		}
+		f.Before, f.BeforeAt = n, batch.Instant(ms)
+	case f.Queue != 0:
+		f.Before = n
+	case n > maxArraySize:
+		return badToken()
+	default:
+		f.After = int32(n)
+	}
+	return nil
+}
+
+func (s *Service) listFilter(ctx context.Context, in *batchapi.ListJobsRequest) (f store.JobFilter, err error) {
+	given := 0
+	for _, of := range []string{in.JobQueue, in.ArrayJobId, in.MultiNodeJobId} {
+		if of != "" {
+			given++
+		}
+	}
+	switch {
+	case given != 1:
+		return f, invalid("Exactly one of jobQueue, arrayJobId and multiNodeJobId must be given.")
 	case in.MultiNodeJobId != "":
 		return f, notBuilt("multiNodeJobId")
-	case len(in.Filters) > 0:
-		return f, notBuilt("filters")
-	case (in.JobQueue == "") == (in.ArrayJobId == ""):
-		return f, invalid("Exactly one of jobQueue, arrayJobId and multiNodeJobId must be given.")
 	}
 	f.State = batch.Running
 	if in.JobStatus != "" {
@@ -69,27 +113,96 @@ func (s *Service) listFilter(ctx context.Context, in *batchapi.ListJobsRequest) 
 	if f.Limit, err = limitOf(in.MaxResults, maxList); err != nil {
 		return f, err
 	}
-	token, err := readToken(in.NextToken)
-	if err != nil {
-		return f, err
-	}
-	var after int64
-	if token != "" {
-		if after, err = strconv.ParseInt(token, 10, 64); err != nil || after < 1 || in.ArrayJobId != "" && after > maxArraySize {
-			return f, badToken()
+	if len(in.Filters) > 0 {
+		if err = s.addFilter(&f, in); err != nil {
+			return f, err
 		}
+		f.Limit = min(f.Limit, maxFiltered)
 	}
 	if in.ArrayJobId != "" {
 		ref, ok := jobRef(in.ArrayJobId)
 		if !ok || ref.Child > 0 {
 			return f, &batch.Error{Code: batch.Invalid, Field: "arrayJobId", Message: "arrayJobId " + in.ArrayJobId + " is no id of an array job."}
 		}
-		f.Parent, f.After = ref.ID, int32(after)
-		return f, nil
+		f.Parent = ref.ID
+		return f, from(&f, in.NextToken)
 	}
 	q, err := s.queueNamed(ctx, in.JobQueue)
-	f.Queue, f.Before = q.ID, after
-	return f, err
+	if err != nil {
+		return f, err
+	}
+	f.Queue = q.ID
+	return f, from(&f, in.NextToken)
+}
+
+// addFilter reads the request's one filter. It takes the place of the state,
+// but for the one by share, which may have both.
+func (s *Service) addFilter(f *store.JobFilter, in *batchapi.ListJobsRequest) (err error) {
+	filter := in.Filters[0]
+	switch {
+	case len(in.Filters) > 1:
+		return invalid("Only one filter key-value pair can be specified.")
+	case len(filter.Values) > 1:
+		return invalid("Filter cannot take more than one value.")
+	case len(filter.Values) == 0 || filter.Values[0] == "":
+		return invalid("Filter %s needs a value.", filter.Name)
+	case in.JobQueue == "":
+		return invalid("filters can be used with jobQueue only: the children of arrays have no filters.")
+	}
+	value := filter.Values[0]
+	f.AnyState = true
+	switch filter.Name { // the case matters
+	case "JOB_NAME":
+		f.Name = pattern(value)
+	case "JOB_DEFINITION":
+		return definitionFilter(f, value)
+	case "BEFORE_CREATED_AT":
+		f.CreatedBefore, err = moment(filter.Name, value)
+	case "AFTER_CREATED_AT":
+		f.CreatedAfter, err = moment(filter.Name, value)
+	case "SHARE_IDENTIFIER":
+		f.Share, f.AnyState = value, in.JobStatus == ""
+	default:
+		err = invalid("Filter name %s is not valid. Valid names: JOB_NAME, JOB_DEFINITION, BEFORE_CREATED_AT, AFTER_CREATED_AT, SHARE_IDENTIFIER.", filter.Name)
+	}
+	return err
+}
+
+// pattern reads a text with an asterisk at its end for any rest. What is no
+// name at all is the name of no job.
+func pattern(value string) store.Pattern {
+	text, prefix := strings.CutSuffix(value, "*")
+	if text != "" && !namePattern.MatchString(text) {
+		return store.Pattern{Text: value}
+	}
+	return store.Pattern{Text: text, Prefix: prefix}
+}
+
+// definitionFilter reads a name, with any rest, or a name or ARN with a revision.
+func definitionFilter(f *store.JobFilter, value string) error {
+	name, ok := batch.NameOf(batch.ARNJobDefinition, value)
+	if strings.HasPrefix(value, "arn:") && strings.HasSuffix(value, "*") {
+		return invalid("Filter JOB_DEFINITION takes no asterisk with an ARN.")
+	}
+	name, revision, has := strings.Cut(name, ":")
+	f.Definition = pattern(name)
+	if has {
+		n, err := strconv.ParseUint(revision, 10, 31)
+		ok = ok && err == nil && n > 0 && !f.Definition.Prefix
+		f.Revision = int32(n)
+	}
+	if !ok {
+		return invalid("Filter JOB_DEFINITION must be a name, name:revision or the ARN of a job definition, got %s", value)
+	}
+	return nil
+}
+
+func moment(name, value string) (batch.Instant, error) {
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err != nil || n < 0 {
+		return 0, invalid("Filter %s must be a time in milliseconds since 1970, got %s", name, value)
+	}
+	return batch.Instant(max(n, 1)), nil
 }
 
 func (s *Service) summary(j *store.Job, d *definition) batchapi.JobSummary {
@@ -97,7 +210,10 @@ func (s *Service) summary(j *store.Job, d *definition) batchapi.JobSummary {
 		JobArn: s.o.Scope.ARN(batch.ARNJob, j.Ref.String()), JobId: j.Ref.String(), JobName: j.Name,
 		CreatedAt: ptr(int64(j.CreatedAt)), Status: j.State.String(), StatusReason: j.StatusReason,
 		StartedAt: instant(j.StartedAt), StoppedAt: instant(j.StoppedAt),
-		JobDefinition: s.o.Scope.ARN(batch.ARNJobDefinition, d.ref()),
+		JobDefinition: s.o.Scope.ARN(batch.ARNJobDefinition, d.ref()), ShareIdentifier: j.Share, ScheduledAt: instant(j.ScheduledAt),
+		CapacityUsage: []batchapi.JobCapacityUsageSummary{
+			{CapacityUnit: "VCPU", Quantity: ptr(float64(j.Needs.MilliVCPU) / 1000)},
+		},
 	}
 	if code := exitCode(j, j.ExitCode); code != nil || j.Reason != "" {
 		out.Container = &batchapi.ContainerSummary{ExitCode: code, Reason: j.Reason}

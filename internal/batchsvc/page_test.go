@@ -234,3 +234,30 @@ func TestAttemptsThatAreNot(t *testing.T) {
 		}
 	}
 }
+
+// A filtered listing has every job once that was there when it began, whatever
+// state they go to, and no job made meanwhile.
+func TestFilteredPagesWhileJobsComeAndGo(t *testing.T) {
+	t.Parallel()
+	for _, filter := range []string{
+		`{"name":"JOB_NAME","values":["J*"]}`, `{"name":"JOB_NAME","values":["j"]}`, `{"name":"JOB_DEFINITION","values":["d"]}`,
+		`{"name":"JOB_DEFINITION","values":["d:1"]}`, `{"name":"JOB_DEFINITION","values":["*"]}`,
+		`{"name":"AFTER_CREATED_AT","values":["1"]}`, `{"name":"BEFORE_CREATED_AT","values":["4000000000000"]}`,
+	} {
+		for _, dir := range []string{"", t.TempDir()} {
+			w := ready(t, dir)
+			var want []string
+			for range 10 {
+				want = append([]string{w.submit(t, "j")}, want...)
+			}
+			body := fmt.Sprintf(`{"jobQueue":"q","maxResults":3,"filters":[%s]}`, filter)
+			got := w.list(t, "ListJobs", "jobSummaryList", "jobId", body, func(page int) {
+				w.submit(t, "j")
+				w.must(t, "CancelJob", fmt.Sprintf(`{"jobId":%q,"reason":"r"}`, want[2*page+1]))
+			})
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s in %q (-want +got):\n%s", filter, dir, diff)
+			}
+		}
+	}
+}

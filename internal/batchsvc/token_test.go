@@ -11,8 +11,7 @@ import (
 // TestConcurrentDuplicates submits the same jobs from many clients at once.
 func TestConcurrentDuplicates(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, t.TempDir())
-	w.prepare(t)
+	w := ready(t, t.TempDir())
 	const clients, jobs = 8, 25
 	var mu sync.Mutex
 	ids := make(map[string]map[string]bool) // of jobs, by token
@@ -45,13 +44,4 @@ func TestConcurrentDuplicates(t *testing.T) {
 	if len(listed) != jobs {
 		t.Errorf("%d jobs are listed, want %d", len(listed), jobs)
 	}
-}
-
-// prepare makes environment ce, queue q and definition d.
-func (w *world) prepare(t *testing.T) {
-	t.Helper()
-	w.must(t, "CreateComputeEnvironment", `{"computeEnvironmentName":"ce","type":"MANAGED","computeResources":{"type":"EC2",
-		"minvCpus":0,"maxvCpus":8,"instanceTypes":["optimal"],"subnets":["s"],"securityGroupIds":["g"],"instanceRole":"r"}}`)
-	w.must(t, "CreateJobQueue", `{"jobQueueName":"q","priority":1,"computeEnvironmentOrder":[{"order":1,"computeEnvironment":"ce"}]}`)
-	w.must(t, "RegisterJobDefinition", `{"jobDefinitionName":"d","type":"container","containerProperties":{"image":"i","vcpus":1,"memory":8}}`)
 }

@@ -74,7 +74,7 @@ func (l *Loader) Job(row JobRow) error {
 	}
 	j := &job{
 		ref: row.Ref, seq: row.Seq, definition: row.Definition, queue: q,
-		createdAt: row.CreatedAt, startedAt: row.StartedAt,
+		createdAt: row.CreatedAt, scheduled: row.ScheduledAt, startedAt: row.StartedAt,
 		shape: s.shapes.Of(row.Needs), policy: int32(row.Policy), timeout: row.TimeoutSeconds, basket: int32(row.Basket),
 		attempt: row.Attempt, maxAttempts: row.MaxAttempts, state: row.State, flags: row.Flags,
 	}

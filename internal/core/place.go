@@ -33,7 +33,7 @@ func (s *State) Place(now batch.Instant, budget int, out *Output) (more bool) {
 				return true
 			}
 			budget--
-			s.start(j, h, out)
+			s.start(now, j, h, out)
 		}
 	}
 	return more
@@ -52,7 +52,7 @@ func (s *State) hostFor(q *queue, need batch.Resources) *host {
 }
 
 // start gives the job, or the next child of an array job, to the host.
-func (s *State) start(j *job, h *host, out *Output) {
+func (s *State) start(now batch.Instant, j *job, h *host, out *Output) {
 	if j.array != nil {
 		parent := j
 		j = s.newChild(parent, parent.array.next)
@@ -64,6 +64,7 @@ func (s *State) start(j *job, h *host, out *Output) {
 	}
 	j.move(batch.Starting)
 	j.attempt++
+	j.scheduled = now
 	j.host = h
 	h.Take(s.shapes.Need(j.shape))
 	h.live[j] = struct{}{}

@@ -84,6 +84,7 @@ type JobRow struct {
 	Attempt      int32
 	Host         int64
 	CreatedAt    batch.Instant
+	ScheduledAt  batch.Instant // when the latest attempt was given to a host; zero before
 	StartedAt    batch.Instant // zero until an attempt ran
 	StoppedAt    batch.Instant // set exactly in the terminal states
 	ExitCode     *int32        // nil where no process told one
@@ -129,8 +130,9 @@ type JobPut struct {
 // NewJob is the part of a job that never changes and that the core does not
 // keep. Children of an array have none: they share their parent's.
 type NewJob struct {
-	Name string
-	Spec []byte // the submit request as JSON
+	Name  string
+	Share string // the share identifier, or empty
+	Spec  []byte // the submit request as JSON
 }
 
 // AttemptPut adds an ended attempt.

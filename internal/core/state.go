@@ -75,6 +75,7 @@ type job struct {
 	host       *host  // while an attempt is live, and the latest one's after that
 
 	createdAt batch.Instant
+	scheduled batch.Instant // the latest attempt, to a host
 	startedAt batch.Instant // of the latest attempt that ran
 
 	shape       fit.Shape
@@ -247,7 +248,7 @@ func (s *State) row(j *job, e ended) JobRow {
 	r := JobRow{
 		Seq: j.seq, Ref: j.ref, Queue: j.queue.row.ID, Definition: j.definition, State: j.state, Flags: j.flags,
 		Needs: s.shapes.Need(j.shape), MaxAttempts: j.maxAttempts, Policy: int64(j.policy), TimeoutSeconds: j.timeout, Basket: int64(j.basket),
-		Attempt: j.attempt, CreatedAt: j.createdAt, StartedAt: j.startedAt,
+		Attempt: j.attempt, CreatedAt: j.createdAt, ScheduledAt: j.scheduled, StartedAt: j.startedAt,
 		ExitCode: e.exitCode, Reason: e.reason, StatusReason: e.statusReason,
 	}
 	if j.state.Terminal() {

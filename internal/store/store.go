@@ -39,18 +39,53 @@ type Job struct {
 	Attempts []core.AttemptRow
 }
 
-// JobFilter selects jobs of one state, either of a queue (children of arrays
-// excepted) or of an array job.
+// JobFilter selects jobs either of a queue (children of arrays excepted) or of
+// an array job. For a queue one more condition can be given; zero values are
+// none.
 type JobFilter struct {
-	Queue  int64       // or zero
-	Parent batch.JobID // or zero
-	State  batch.JobState
-	// Before continues a listing: only rows with a smaller Seq, or, for
-	// children, After: only children with a larger index. Zero values mean
-	// from the beginning (After counts from 1, as batch.JobRef.Child does).
-	Before int64
-	After  int32
-	Limit  int
+	Queue    int64       // or zero
+	Parent   batch.JobID // or zero
+	State    batch.JobState
+	AnyState bool // State does not matter; for a queue with one more condition
+
+	Name Pattern // without regard to case
+	// Definition is the name of the job's definition, Revision its revision or
+	// zero for any.
+	Definition Pattern
+	Revision   int32
+	Share      string
+	// CreatedAfter and CreatedBefore are exclusive.
+	CreatedAfter, CreatedBefore batch.Instant
+
+	// Before continues a listing of a queue: only rows with a smaller Seq, and,
+	// where the condition is one of time, only those created at BeforeAt or
+	// earlier. For children it is After: only those with a larger index.
+	// Zero values mean from the beginning (After counts from 1, as
+	// batch.JobRef.Child does).
+	Before   int64
+	BeforeAt batch.Instant
+	After    int32
+	Limit    int
+}
+
+// Timed reports whether the condition is one of time. Such a listing is in the
+// order of creation, which is that of Seq unless the clock was set back.
+func (f *JobFilter) Timed() bool { return f.CreatedAfter != 0 || f.CreatedBefore != 0 }
+
+// Pattern is a text, or with Prefix all texts that begin with it. It has only
+// letters, digits, hyphens and underscores. The zero Pattern is none.
+type Pattern struct {
+	Text   string
+	Prefix bool
+}
+
+// End is the least text that comes after all with the prefix.
+func (p Pattern) End() string {
+	if p.Text == "" {
+		return "\x7f"
+	}
+	last := len(p.Text) - 1
+	return p.Text[:last] + string(p.Text[last]+1)
 }
 
 // DefinitionFilter selects revisions of definitions, newest first within a

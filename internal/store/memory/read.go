@@ -50,7 +50,7 @@ func (s *Store) job(ref batch.JobRef) (store.Job, bool) {
 func (s *Store) ListJobs(ctx context.Context, f store.JobFilter) ([]store.Job, error) {
 	return view(ctx, s, func() (out []store.Job) {
 		add := func(ref batch.JobRef) {
-			if j, ok := s.job(ref); ok && j.State == f.State {
+			if j, ok := s.job(ref); ok && (f.AnyState || j.State == f.State) {
 				j.Spec, j.Attempts = nil, nil
 				out = append(out, j)
 			}
@@ -62,16 +62,50 @@ func (s *Store) ListJobs(ctx context.Context, f store.JobFilter) ([]store.Job, e
 			}
 			return out
 		}
-		for _, seq := range slices.Backward(s.submitted[f.Queue]) {
+		list := s.submitted[f.Queue]
+		if f.Timed() {
+			list = slices.Clone(list)
+			slices.SortStableFunc(list, func(a, b int64) int { return cmp.Compare(s.jobs[a].CreatedAt, s.jobs[b].CreatedAt) })
+		}
+		for _, seq := range slices.Backward(list) {
 			if len(out) >= f.Limit {
 				break
 			}
-			if f.Before == 0 || seq < f.Before {
+			if s.listed(&f, seq) {
 				add(s.jobs[seq].Ref)
 			}
 		}
 		return out
 	})
+}
+
+// listed reports whether a job comes after the filter's position and meets its
+// condition. The state is not looked at.
+func (s *Store) listed(f *store.JobFilter, seq int64) bool {
+	j := s.jobs[seq]
+	if f.Timed() && f.BeforeAt != 0 {
+		if j.CreatedAt > f.BeforeAt || j.CreatedAt == f.BeforeAt && seq >= f.Before {
+			return false
+		}
+	} else if f.Before != 0 && seq >= f.Before {
+		return false
+	}
+	first := s.first[seq]
+	d, known := s.definitions[j.Definition]
+	return matches(f.Name, strings.ToLower(first.Name), strings.ToLower(f.Name.Text)) &&
+		(known || f.Definition == (store.Pattern{})) && matches(f.Definition, d.Name, f.Definition.Text) &&
+		(f.Revision == 0 || d.Revision == f.Revision) &&
+		(f.Share == "" || first.Share == f.Share) &&
+		(f.CreatedBefore == 0 || j.CreatedAt < f.CreatedBefore) &&
+		(f.CreatedAfter == 0 || j.CreatedAt > f.CreatedAfter)
+}
+
+// matches compares a text with that of a pattern, in the same case.
+func matches(p store.Pattern, text, want string) bool {
+	if p.Prefix {
+		return strings.HasPrefix(text, want)
+	}
+	return want == "" || text == want
 }
 
 // Environments implements [store.Store].

@@ -39,10 +39,10 @@ func (w *writer) prepare(ctx context.Context) error {
 			WHERE round = ?1 - 1`},
 		{&w.insertJob, jobWidth, `INSERT INTO jobs (` + strings.ReplaceAll(jobColumns, "j.", "") + `)
 			VALUES (` + parameters(jobWidth) + `)`},
-		{&w.updateJob, 14, `UPDATE jobs SET state = ?, flags = ?, attempt = ?, host = ?, started_at = ?, stopped_at = ?,
+		{&w.updateJob, 15, `UPDATE jobs SET state = ?, flags = ?, attempt = ?, host = ?, scheduled_at = ?, started_at = ?, stopped_at = ?,
 			exit_code = ?, reason = ?, status_reason = ?, next = ?, rest = ?, rest_at = ?, counts = ?
 			WHERE seq = ? AND state < 5`},
-		{&w.insertSpec, 3, `INSERT INTO job_specs (seq, name, spec) VALUES (?, ?, ?)`},
+		{&w.insertSpec, 5, `INSERT INTO job_specs (seq, queue, name, share, spec) VALUES (?, ?, ?, ?, ?)`},
 		{&w.attempt, 8, replace("attempts", attemptColumns, 2)},
 		{&w.environment, 6, replace("environments", environmentColumns, 1)},
 		{&w.queue, 7, replace("queues", queueColumns, 1)},
@@ -229,8 +229,8 @@ func (w *writer) putJob(r *core.JobRow, first *core.NewJob) error {
 		counts = encodeCounts(&r.Counts)
 	}
 	if first == nil {
-		n, err := w.updateJob.run(int64(r.State), int64(r.Flags), int64(r.Attempt), r.Host, int64(r.StartedAt), int64(r.StoppedAt),
-			code(r.ExitCode), nullable(r.Reason), nullable(r.StatusReason),
+		n, err := w.updateJob.run(int64(r.State), int64(r.Flags), int64(r.Attempt), r.Host, int64(r.ScheduledAt),
+			int64(r.StartedAt), int64(r.StoppedAt), code(r.ExitCode), nullable(r.Reason), nullable(r.StatusReason),
 			int64(r.Next), int64(r.Rest), int64(r.RestAt), counts, r.Seq)
 		if err != nil || n == 1 {
 			return err
@@ -241,7 +241,7 @@ func (w *writer) putJob(r *core.JobRow, first *core.NewJob) error {
 	}
 	if _, err := w.insertJob.run(r.Seq, r.Ref.ID[:], int64(r.Ref.Child), r.Queue, r.Definition, int64(r.State), int64(r.Flags),
 		r.Needs.MilliVCPU, r.Needs.MemoryMiB, r.Needs.GPUs, int64(r.MaxAttempts), r.Policy, int64(r.TimeoutSeconds),
-		r.Basket, int64(r.CreatedAt), int64(r.Attempt), r.Host, int64(r.StartedAt), int64(r.StoppedAt),
+		r.Basket, int64(r.CreatedAt), int64(r.Attempt), r.Host, int64(r.ScheduledAt), int64(r.StartedAt), int64(r.StoppedAt),
 		code(r.ExitCode), nullable(r.Reason), nullable(r.StatusReason),
 		int64(r.Size), int64(r.Next), int64(r.Rest), int64(r.RestAt), counts); err != nil {
 		return err
@@ -249,6 +249,6 @@ func (w *writer) putJob(r *core.JobRow, first *core.NewJob) error {
 	if first == nil {
 		return nil
 	}
-	_, err := w.insertSpec.run(r.Seq, first.Name, blob(first.Spec))
+	_, err := w.insertSpec.run(r.Seq, r.Queue, first.Name, nullable(first.Share), blob(first.Spec))
 	return err
 }

@@ -119,7 +119,7 @@ func consumers(ctx context.Context, tx *sql.Tx, f store.ConsumerFilter) (out []s
 				c.and("j.seq < ?", f.Before)
 			}
 			c.like("s.name", f.Like)
-			rows, err := tx.QueryContext(ctx, `SELECT `+jobColumns+`, s.name FROM jobs j INDEXED BY jobs_by_basket
+			rows, err := tx.QueryContext(ctx, `SELECT `+jobColumns+`, s.name, s.share FROM jobs j INDEXED BY jobs_by_basket
 				JOIN job_specs s ON s.seq = j.seq WHERE `+c.text+` ORDER BY j.seq DESC LIMIT ?`, append(c.args, f.Limit)...)
 			jobs, err := all(rows, err, decodeNamedJob)
 			if err != nil {

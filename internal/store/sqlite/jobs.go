@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math"
 
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/core"
@@ -21,10 +20,10 @@ func (h *hot) prepare(ctx context.Context, db *sql.DB) (err error) {
 		to   **sql.Stmt
 		text string
 	}{
-		{&h.byRef, `SELECT ` + jobColumns + `, s.name, s.spec
+		{&h.byRef, `SELECT ` + jobColumns + `, s.name, s.share, s.spec
 			FROM jobs j LEFT JOIN job_specs s ON s.seq = j.seq WHERE j.id = ? AND j.child = ?`},
 		{&h.attempts, `SELECT ` + attemptColumns + ` FROM attempts WHERE job = ? ORDER BY number`},
-		{&h.ofQueue, `SELECT ` + jobColumns + `, s.name FROM jobs j INDEXED BY jobs_by_queue JOIN job_specs s ON s.seq = j.seq
+		{&h.ofQueue, `SELECT ` + jobColumns + `, s.name, s.share FROM jobs j INDEXED BY jobs_by_queue JOIN job_specs s ON s.seq = j.seq
 			WHERE j.child = 0 AND j.queue = ? AND j.state = ? AND j.seq < ? ORDER BY j.seq DESC LIMIT ?`},
 	} {
 		if *p.to, err = db.PrepareContext(ctx, p.text); err != nil {
@@ -46,12 +45,12 @@ func (h *hot) close() error {
 
 func decodeNamedJob(r record) (store.Job, error) {
 	row, err := decodeJob(r)
-	return store.Job{JobRow: row, NewJob: core.NewJob{Name: r.text(jobWidth)}}, err
+	return store.Job{JobRow: row, NewJob: core.NewJob{Name: r.text(jobWidth), Share: r.text(jobWidth + 1)}}, err
 }
 
 func decodeWholeJob(r record) (store.Job, error) {
 	j, err := decodeNamedJob(r)
-	j.Spec = r.bytes(jobWidth + 1)
+	j.Spec = r.bytes(jobWidth + 2)
 	return j, err
 }
 
@@ -125,75 +124,4 @@ func (l *lookup) row(ctx context.Context, ref batch.JobRef) (*store.Job, error) 
 		}
 	}
 	return j, nil
-}
-
-// ListJobs implements [store.Store].
-func (s *Store) ListJobs(ctx context.Context, f store.JobFilter) (out []store.Job, err error) {
-	if f.Limit <= 0 {
-		return nil, nil
-	}
-	err = s.view(ctx, "jobs", func(ctx context.Context, tx *sql.Tx) (err error) {
-		if f.Parent != (batch.JobID{}) {
-			out, err = listChildren(ctx, tx, f)
-		} else {
-			out, err = listQueue(ctx, tx.StmtContext(ctx, s.hot.ofQueue), f)
-		}
-		return err
-	})
-	return out, err
-}
-
-func listQueue(ctx context.Context, ofQueue *sql.Stmt, f store.JobFilter) ([]store.Job, error) {
-	before := f.Before
-	if before == 0 {
-		before = math.MaxInt64
-	}
-	rows, err := ofQueue.QueryContext(ctx, f.Queue, int64(f.State), before, f.Limit)
-	return all(rows, err, decodeNamedJob)
-}
-
-// listChildren merges the children that have rows with those that have none,
-// which share the state Rest and lie at or above Next.
-func listChildren(ctx context.Context, tx *sql.Tx, f store.JobFilter) ([]store.Job, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT `+jobColumns+`, s.name FROM jobs j JOIN job_specs s ON s.seq = j.seq
-		WHERE j.id = ? AND j.child = 0`, f.Parent[:])
-	parents, err := all(rows, err, decodeNamedJob)
-	if err != nil || len(parents) == 0 {
-		return nil, err
-	}
-	p := parents[0]
-	rows, err = tx.QueryContext(ctx, `SELECT `+jobColumns+`, ? FROM jobs j
-		WHERE j.id = ? AND j.child > ? AND j.state = ? ORDER BY j.child LIMIT ?`,
-		p.Name, f.Parent[:], f.After, int64(f.State), f.Limit)
-	stored, err := all(rows, err, decodeNamedJob)
-	if err != nil || f.State != p.Rest || !p.IsArray() {
-		return stored, err
-	}
-	first := max(p.Next, f.After) + 1
-	rows, err = tx.QueryContext(ctx, `SELECT child FROM jobs WHERE id = ? AND child >= ? ORDER BY child`, f.Parent[:], first)
-	taken, err := all(rows, err, func(r record) (int32, error) { return r.int32(0), nil })
-	if err != nil {
-		return nil, fmt.Errorf("children above %d: %w", first, err)
-	}
-	return merge(p, stored, taken, first, f.Limit), nil
-}
-
-// merge goes through the children from `first` to the end, after those stored
-// below it. taken are the ones that have rows.
-func merge(p store.Job, stored []store.Job, taken []int32, first int32, limit int) []store.Job {
-	out := make([]store.Job, 0, min(limit, int(p.Size)))
-	for len(stored) > 0 && stored[0].Ref.Child < first {
-		out, stored = append(out, stored[0]), stored[1:]
-	}
-	for child := first; child <= p.Size && len(out) < limit; child++ {
-		switch {
-		case len(taken) == 0 || taken[0] != child:
-			out = append(out, store.Child(p, int(child)-1))
-			continue
-		case len(stored) > 0 && stored[0].Ref.Child == child:
-			out, stored = append(out, stored[0]), stored[1:]
-		}
-		taken = taken[1:]
-	}
-	return out
 }

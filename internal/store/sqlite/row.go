@@ -89,20 +89,20 @@ func all[T any](rows *sql.Rows, err error, decode func(record) (T, error)) (out 
 
 // jobColumns are what decodeJob reads.
 const jobColumns = `j.seq, j.id, j.child, j.queue, j.definition, j.state, j.flags, j.vcpu, j.memory, j.gpus,
-	j.max_attempts, j.policy, j.timeout, j.basket, j.created_at, j.attempt, j.host, j.started_at, j.stopped_at, j.exit_code,
+	j.max_attempts, j.policy, j.timeout, j.basket, j.created_at, j.attempt, j.host, j.scheduled_at, j.started_at, j.stopped_at, j.exit_code,
 	j.reason, j.status_reason, j.size, j.next, j.rest, j.rest_at, j.counts`
 
-const jobWidth = 27
+const jobWidth = 28
 
 func decodeJob(r record) (core.JobRow, error) {
 	j := core.JobRow{
 		Seq: r.int(0), Ref: batch.JobRef{Child: r.int32(2)}, Queue: r.int(3), Definition: r.int(4),
 		State: batch.JobState(r.int(5)), Flags: core.Flags(r.int(6)),
 		Needs:       batch.Resources{MilliVCPU: r.int(7), MemoryMiB: r.int(8), GPUs: r.int(9)},
-		MaxAttempts: r.int32(10), Policy: r.int(11), TimeoutSeconds: r.int32(12), Basket: r.int(13),
-		CreatedAt: r.instant(14), Attempt: r.int32(15), Host: r.int(16), StartedAt: r.instant(17), StoppedAt: r.instant(18),
-		ExitCode: r.code(19), Reason: r.text(20), StatusReason: r.text(21),
-		Size: r.int32(22), Next: r.int32(23), Rest: batch.JobState(r.int(24)), RestAt: r.instant(25),
+		MaxAttempts: r.int32(10), Policy: r.int(11), TimeoutSeconds: r.int32(12), Basket: r.int(13), CreatedAt: r.instant(14),
+		Attempt: r.int32(15), Host: r.int(16), ScheduledAt: r.instant(17),
+		StartedAt: r.instant(18), StoppedAt: r.instant(19), ExitCode: r.code(20), Reason: r.text(21), StatusReason: r.text(22),
+		Size: r.int32(23), Next: r.int32(24), Rest: batch.JobState(r.int(25)), RestAt: r.instant(26),
 	}
 	if copy(j.Ref.ID[:], r.bytes(1)) != len(j.Ref.ID) {
 		return j, fmt.Errorf("job %d has an id of %d bytes", j.Seq, len(r.bytes(1)))
@@ -110,7 +110,7 @@ func decodeJob(r record) (core.JobRow, error) {
 	if j.Size == 0 {
 		return j, nil
 	}
-	return j, decodeCounts(r.bytes(26), &j.Counts)
+	return j, decodeCounts(r.bytes(27), &j.Counts)
 }
 
 func encodeCounts(counts *[batch.JobStates]int32) []byte {

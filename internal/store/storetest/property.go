@@ -70,6 +70,8 @@ func (c *chaos) submit(t *rapid.T) {
 	if rapid.Bool().Draw(t, "rules") {
 		s.Rules = []retry.Rule{{OnExitCode: rapid.SampledFrom([]string{"1", "137"}).Draw(t, "code"), Exit: true}}
 	}
+	s.Definition = rapid.Int64Range(1, 3).Draw(t, "definition") // if there is one
+	s.New.Share = rapid.SampledFrom([]string{"", "red", "blue"}).Draw(t, "share")
 	s.Claim = claim(rapid.ByteRange(0, 3).Draw(t, "token"), rapid.ByteRange(0, 1).Draw(t, "request"))
 	for _, name := range consumableNames() {
 		if rapid.IntRange(0, 3).Draw(t, name) == 0 {
@@ -257,6 +259,15 @@ func (c *chaos) readAll(s store.Store) (names []string, results []any) {
 		}
 	}
 	same(c.t, "the states of jobs described and listed", states, listed)
+	for _, f := range []store.JobFilter{
+		{Name: store.Pattern{Text: "JOB-b"}}, {Name: store.Pattern{Text: "Job-", Prefix: true}}, {Name: store.Pattern{Prefix: true}},
+		{Definition: store.Pattern{Text: "d"}}, {Definition: store.Pattern{Text: "a"}, Revision: 1}, {Definition: store.Pattern{Prefix: true}},
+		{Share: "red"}, {CreatedAfter: 1}, {CreatedBefore: c.now - 90_000}, {CreatedAfter: c.now - 1_000_000, CreatedBefore: c.now},
+	} {
+		f.Queue, f.AnyState = 1, true
+		add(fmt.Sprintf("pages of %+v", f), c.pages(s, f), nil)
+	}
+	add("red runnable jobs", c.pages(s, store.JobFilter{Queue: 1, Share: "red", State: batch.Runnable}), nil)
 
 	ids := []int64{1, 2, 3, 4, 5, 6, 7, 8, 9}
 	environments, err := s.Environments(ctx)

@@ -41,6 +41,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Harness) {
 		{"rows come back as they were", testRoundTrip},
 		{"jobs are found by reference", testJobs},
 		{"a queue is listed newest first", testListQueue},
+		{"a queue is listed by name, definition, share and time", testFilters},
 		{"an array is listed by index", testListArray},
 		{"definitions are filtered and paged", testDefinitions},
 		{"rounds are numbered without gaps", testNumbers},

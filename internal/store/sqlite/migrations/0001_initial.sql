@@ -114,6 +114,7 @@ CREATE TABLE jobs (
 
     attempt       INTEGER NOT NULL CHECK (attempt BETWEEN 0 AND max_attempts),
     host          INTEGER NOT NULL,
+    scheduled_at  INTEGER NOT NULL,
     started_at    INTEGER NOT NULL,
     stopped_at    INTEGER NOT NULL,
     exit_code     INTEGER,
@@ -144,6 +145,9 @@ CREATE INDEX jobs_by_queue ON jobs (queue, state, seq) WHERE child = 0;
 
 -- Lists the jobs that need a consumable resource, newest first.
 CREATE INDEX jobs_by_basket ON jobs (basket, state, seq) WHERE basket > 0 AND child = 0;
+-- List a queue by definition and by time. They are written once for each job.
+CREATE INDEX jobs_by_definition ON jobs (queue, definition, seq) WHERE child = 0;
+CREATE INDEX jobs_by_time ON jobs (queue, created_at, seq) WHERE child = 0;
 
 -- Finds the active children after a start: few, however many have ended.
 CREATE INDEX active_children ON jobs (seq) WHERE child > 0 AND state < 5;
@@ -151,10 +155,15 @@ CREATE INDEX active_children ON jobs (seq) WHERE child > 0 AND state < 5;
 -- The part of a job that never changes and that nobody needs but for
 -- describing it, apart from the row that is rewritten several times.
 CREATE TABLE job_specs (
-    seq  INTEGER PRIMARY KEY REFERENCES jobs (seq) DEFERRABLE INITIALLY DEFERRED,
-    name TEXT NOT NULL,
-    spec BLOB
+    seq   INTEGER PRIMARY KEY REFERENCES jobs (seq) DEFERRABLE INITIALLY DEFERRED,
+    queue INTEGER NOT NULL, -- the job's, for the indexes
+    name  TEXT    NOT NULL COLLATE NOCASE,
+    share TEXT,
+    spec  BLOB
 ) STRICT;
+
+CREATE INDEX job_names ON job_specs (queue, name, seq);
+CREATE INDEX job_shares ON job_specs (queue, share, seq) WHERE share IS NOT NULL;
 
 CREATE TABLE attempts (
     job           INTEGER NOT NULL REFERENCES jobs (seq) DEFERRABLE INITIALLY DEFERRED,
