@@ -92,7 +92,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *parts, err error)
 		return nil, err
 	}
 	service := batchsvc.New(batchsvc.Options{
-		Do: p.engine.Do, Store: p.store, Scope: c.Scope, Owner: owner,
+		Do: p.engine.Do, View: p.engine.View, Store: p.store, Scope: c.Scope, Owner: owner,
 		Secret: secrets.Value, Volumes: volumes, JobEnv: jobEnv,
 	})
 	p.supervisor = host.New(host.Options{

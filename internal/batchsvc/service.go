@@ -35,7 +35,9 @@ import (
 // Options configure a Service. All members but Volumes and JobEnv are required.
 type Options struct {
 	// Do steps a command and returns after its commit, as engine.Engine.Do.
-	Do    func(context.Context, core.Input) (core.Reply, error)
+	Do func(context.Context, core.Input) (core.Reply, error)
+	// View lets a function look at the live state, as engine.Engine.View.
+	View  func(context.Context, func(*core.State)) error
 	Store store.Store
 	Scope batch.Scope
 	// Secret returns the value that a valueFrom names; its errors show no values.

@@ -80,7 +80,7 @@ func (w *world) open(t *testing.T) {
 	}
 	w.engine = e
 	w.service = batchsvc.New(batchsvc.Options{
-		Do: e.Do, Store: w.store, Owner: uuid.MustParse("9d1f3c52-6a0e-4b53-8f0b-0a7c5d1e2f34"),
+		Do: e.Do, View: e.View, Store: w.store, Owner: uuid.MustParse("9d1f3c52-6a0e-4b53-8f0b-0a7c5d1e2f34"),
 		Scope: batch.Scope{Partition: "aws", Region: "eu-west-1", Account: "123456789012"},
 		Secret: func(from string) (string, error) {
 			value, ok := map[string]string{"token": "s3cret", "login": `{"username":"me","password":"pass"}`}[from]

@@ -19,6 +19,7 @@ func (s *State) Check() error {
 
 	used := make(map[*host]batch.Resources)
 	held := make(map[string]int64)
+	byQueue := make(map[*queue]batch.Resources)
 	counts := make(map[*job][batch.JobStates]int32)
 	waiting := 0
 	for ref, j := range s.jobs {
@@ -45,6 +46,7 @@ func (s *State) Check() error {
 				bad("job %s is %s and its host does not hold it", ref, j.state)
 			}
 			used[j.host] = used[j.host].Add(s.shapes.Need(j.shape))
+			byQueue[j.queue] = byQueue[j.queue].Add(s.shapes.Need(j.shape))
 			for _, n := range s.baskets[int64(j.basket)] {
 				held[n.Resource] += n.Quantity
 			}
@@ -74,6 +76,9 @@ func (s *State) Check() error {
 	queued := 0
 	for _, q := range s.queueList {
 		queued += q.waiting.Len()
+		if q.used != byQueue[q] {
+			bad("queue %s uses %s, a recount says %s", q.row.Name, q.used, byQueue[q])
+		}
 	}
 	if queued != waiting {
 		bad("%d jobs are queued, %d wait", queued, waiting)

@@ -135,10 +135,16 @@ func (s *State) stepDeleteConsumable(in DeleteConsumable, out *Output) *batch.Er
 }
 
 // take locks what the job needs of consumable resources, as it starts.
-func (s *State) take(j *job, out *Output) { s.account(s.ledger.Take, j, out) }
+func (s *State) take(j *job, out *Output) {
+	j.queue.used = j.queue.used.Add(s.shapes.Need(j.shape))
+	s.account(s.ledger.Take, j, out)
+}
 
 // give unlocks it at the end of the attempt.
-func (s *State) give(j *job, out *Output) { s.account(s.ledger.Give, j, out) }
+func (s *State) give(j *job, out *Output) {
+	j.queue.used = j.queue.used.Sub(s.shapes.Need(j.shape))
+	s.account(s.ledger.Give, j, out)
+}
 
 func (s *State) account(book func([]consume.Need), j *job, out *Output) {
 	needs := s.baskets[int64(j.basket)]

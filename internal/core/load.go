@@ -108,6 +108,7 @@ func (l *Loader) Job(row JobRow) error {
 	switch {
 	case j.state.Live():
 		j.host.Take(row.Needs)
+		q.used = q.used.Add(row.Needs)
 		s.ledger.Take(s.baskets[row.Basket])
 		j.host.live[j] = struct{}{}
 		s.watch(j)

@@ -15,6 +15,7 @@ import (
 //
 // https://docs.aws.amazon.com/batch/latest/userguide/job_scheduling.html
 func (s *State) Place(now batch.Instant, budget int, out *Output) (more bool) {
+	defer s.lookAtFronts(now)
 	more = s.sweepOn(now, out)
 	for _, q := range s.queueList {
 		for {
@@ -89,6 +90,7 @@ func (s *State) newChild(parent *job, index int32) *job {
 // their turn, and the array job out of its queue when none is left.
 func (s *State) skipEnded(parent *job) {
 	a := parent.array
+	parent.queue.waiting.Touch()
 	for {
 		if _, ok := a.ended[a.next]; !ok {
 			break

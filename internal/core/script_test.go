@@ -23,7 +23,8 @@ import (
 // Each line is one input, stepped and followed by Place: `environment`,
 // `queue`, `host`, `submit`, `recall`, `running`, `exit`, `cancel`, `terminate`,
 // `consumable`, `quantity` and `unmake` (a consumable resource), `at` (sets
-// the time, in seconds, and ticks; `clock` does not tick). `reload` rebuilds the state from its
+// the time, in seconds, and ticks; `clock` does not tick). `front` shows the first
+// jobs of a queue. `reload` rebuilds the state from its
 // rows; hosts then register again.
 func TestScripts(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
@@ -124,6 +125,8 @@ func (w *world) run(t *testing.T, line string) string {
 	case "clock":
 		w.now = batch.Instant(0).Add(time.Duration(mustInt(t, plain[0])) * time.Second)
 		return ""
+	case "front":
+		return w.front(plain[0])
 	case "reload":
 		return w.reload(t)
 	default:
@@ -154,6 +157,24 @@ func (w *world) step(t *testing.T, in Input) string {
 		w.rows.apply(c)
 	}
 	return text
+}
+
+// front tells who is at the front of a queue, since when, and what it uses.
+func (w *world) front(queue string) string {
+	shot, ok := w.s.Snapshot(queue)
+	if !ok {
+		return "no such queue\n"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "at %d s, %s:", shot.At/1000, shot.Used)
+	for i, p := range shot.Front {
+		if i == 10 {
+			fmt.Fprintf(&b, " … %d in all", len(shot.Front))
+			break
+		}
+		fmt.Fprintf(&b, " %s since %d s,", w.name(p.Job), p.Since/1000)
+	}
+	return strings.TrimSuffix(b.String(), ",") + "\n"
 }
 
 // claimOf makes digests of short words.

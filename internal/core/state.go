@@ -39,6 +39,8 @@ type State struct {
 	baskets     map[int64][]consume.Need
 	basketNames map[string]int64 // needs as JSON to basket
 
+	placedAt batch.Instant // the time of the latest Place
+
 	deadlines heap.Heap[*job]         // running attempts with a timeout, the next one first
 	reasons   map[batch.JobRef]string // why a job that has not ended yet is being ended
 	sweeps    []sweep                 // array jobs whose children are being ended
@@ -52,6 +54,8 @@ type environment struct {
 type queue struct {
 	row     QueueRow // without Spec
 	environ []*environment
+	front   front
+	used    batch.Resources // by jobs on hosts
 	waiting heap.Heap[*job] // single jobs, arrays with children to start, children to start again
 }
 

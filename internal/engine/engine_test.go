@@ -148,6 +148,47 @@ func code(err error) batch.Code {
 	return batch.Internal
 }
 
+// TestViewIsDurable looks at a state whose commit is held back: what was seen
+// may not be told before it is durable, and not at all if it never is.
+func TestViewIsDurable(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, &gate{Store: memory.New()})
+		r.setUp(0)
+		look := func() (jobs func() int, done chan error) {
+			n := 0
+			done = make(chan error, 1)
+			go func() { done <- r.View(context.Background(), func(s *core.State) { n = s.Jobs() }) }()
+			synctest.Wait()
+			return func() int { return n }, done
+		}
+		if jobs, done := look(); pending(done) || jobs() != 0 {
+			t.Errorf("a state that is durable is not seen at once: %d jobs", jobs())
+		}
+		r.store.open = make(chan struct{})
+		submitted := r.later(submit(1))
+		jobs, done := look()
+		if !pending(done) {
+			t.Fatalf("%d jobs were told before their commit", jobs())
+		}
+		r.store.open <- struct{}{}
+		if err := errors.Join(<-submitted, <-done); err != nil || jobs() != 1 {
+			t.Errorf("after the commit: %d jobs, %v; want 1", jobs(), err)
+		}
+		submitted = r.later(submit(2))
+		_, done = look()
+		r.store.Fail(memory.BeforeApply)
+		r.store.open <- struct{}{}
+		if lost, unseen := <-submitted, <-done; code(lost) != batch.Unavailable || code(unseen) != batch.Unavailable {
+			t.Errorf("of a commit that failed: %v, %v; want both refused", lost, unseen)
+		}
+		close(r.store.open)
+		if err := r.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestNothingLeavesBeforeItsCommit holds a commit back: neither the answer nor
 // the start may be seen meanwhile.
 func TestNothingLeavesBeforeItsCommit(t *testing.T) {

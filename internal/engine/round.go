@@ -17,6 +17,10 @@ const (
 // Call is an input with what is to be done when its round is durable.
 type Call struct {
 	Input core.Input
+	// View looks at the state, in place of an input, after the round has been
+	// placed. Done is called when all that it can have seen is durable. It must
+	// not change anything, keep anything or take long.
+	View func(*core.State)
 	// Done gets the reply or the rejection. It is called once, from the
 	// engine's goroutine, and must not block. It may be nil.
 	Done func(core.Reply, error)
@@ -86,17 +90,22 @@ func (r *Rounds) Fill(round *Round, now batch.Instant, calls []Call) (rest []Cal
 	if at, ok := r.State.NextDeadline(); ok && at <= r.now {
 		r.step(round, Call{Input: core.Tick{}})
 	}
-	for i, c := range calls {
-		if round.Full() {
-			rest = calls[i:]
-			break
+	n := 0
+	for ; n < len(calls) && !round.Full(); n++ {
+		if calls[n].View == nil {
+			r.step(round, calls[n])
 		}
-		r.step(round, c)
 	}
 	r.out.Reset()
 	r.more = r.State.Place(r.now, placeBudget, &r.out)
 	round.take(&r.out)
-	return rest
+	for _, c := range calls[:n] {
+		if c.View != nil {
+			c.View(r.State)
+			round.calls, round.replies = append(round.calls, c), append(round.replies, reply{})
+		}
+	}
+	return calls[n:]
 }
 
 func (r *Rounds) step(round *Round, c Call) {

@@ -77,14 +77,26 @@ func (e *Engine) load(ctx context.Context) error {
 	return nil
 }
 
+// View lets a function look at the state, between two rounds and on the engine's
+// goroutine, and returns when what it has seen is durable. It has to be quick,
+// and to keep and change nothing of the state.
+func (e *Engine) View(ctx context.Context, look func(*core.State)) error {
+	_, err := e.call(ctx, Call{View: look})
+	return err
+}
+
 // Do steps a command and returns after its commit.
 func (e *Engine) Do(ctx context.Context, cmd core.Input) (core.Reply, error) {
+	return e.call(ctx, Call{Input: cmd})
+}
+
+func (e *Engine) call(ctx context.Context, c Call) (core.Reply, error) {
 	type answer struct {
 		reply core.Reply
 		err   error
 	}
 	answered := make(chan answer, 1)
-	c := Call{Input: cmd, Done: func(r core.Reply, err error) { answered <- answer{r, err} }}
+	c.Done = func(r core.Reply, err error) { answered <- answer{r, err} }
 	if err := e.inbox.add(c); err != nil {
 		return core.Reply{}, err
 	}

@@ -7,11 +7,17 @@
 // order given, which has to be total: the core's results depend on it.
 package heap
 
+import (
+	"slices"
+	"sort"
+)
+
 // Heap holds items, the least first. The zero value is not usable; see [New].
 type Heap[T any] struct {
-	items []T
-	less  func(a, b T) bool
-	place func(T) *int32
+	items   []T
+	version uint64
+	less    func(a, b T) bool
+	place   func(T) *int32
 }
 
 // New returns an empty heap ordered by less. place returns where in the item
@@ -31,11 +37,19 @@ func (h *Heap[T]) Min() (item T, ok bool) {
 	return h.items[0], true
 }
 
+// Version changes with every change of the heap.
+func (h *Heap[T]) Version() uint64 { return h.version }
+
+// Touch says that an item has changed in a way that Version has to tell, though
+// not its place in the order.
+func (h *Heap[T]) Touch() { h.version++ }
+
 // Has reports whether the item is in the heap.
 func (h *Heap[T]) Has(item T) bool { return *h.place(item) > 0 }
 
 // Push adds an item that is in no heap.
 func (h *Heap[T]) Push(item T) {
+	h.version++
 	h.items = append(h.items, item)
 	*h.place(item) = int32(len(h.items))
 	h.up(len(h.items) - 1)
@@ -47,6 +61,7 @@ func (h *Heap[T]) Remove(item T) {
 	if i < 0 {
 		return
 	}
+	h.version++
 	*h.place(item) = 0
 	last := len(h.items) - 1
 	moved := h.items[last]
@@ -68,6 +83,33 @@ func (h *Heap[T]) All(yield func(T) bool) {
 		if !yield(item) {
 			return
 		}
+	}
+}
+
+// Sorted calls yield for the items in their order, the least first, and leaves
+// the heap as it is. The first k items cost what k items cost, however many
+// there are.
+func (h *Heap[T]) Sorted(yield func(T) bool) {
+	if len(h.items) == 0 {
+		return
+	}
+	// What may come next: children of what was given out, the least last.
+	next := []int{0}
+	add := func(i int) {
+		if i >= len(h.items) {
+			return
+		}
+		at := sort.Search(len(next), func(k int) bool { return h.less(h.items[next[k]], h.items[i]) })
+		next = slices.Insert(next, at, i)
+	}
+	for len(next) > 0 {
+		i := next[len(next)-1]
+		next = next[:len(next)-1]
+		if !yield(h.items[i]) {
+			return
+		}
+		add(2*i + 1)
+		add(2*i + 2)
 	}
 }
 

@@ -44,6 +44,22 @@ func TestAgainstSlice(t *testing.T) {
 				if ok != (len(model) > 0) {
 					t.Fatalf("Min of %d items: %t", len(model), ok)
 				}
+				sorted := slices.Clone(model)
+				slices.SortFunc(sorted, func(a, b *item) int { return a.key - b.key })
+				first := rapid.IntRange(0, 25).Draw(t, "first")
+				k := 0
+				for i := range h.Sorted {
+					if k == first {
+						break
+					}
+					if i.key != sorted[k].key {
+						t.Fatalf("item %d in order is %d, want %d", k, i.key, sorted[k].key)
+					}
+					k++
+				}
+				if k != min(first, len(model)) {
+					t.Fatalf("Sorted gives %d items of %d", k, len(model))
+				}
 				n := 0
 				for i := range h.All {
 					n++
