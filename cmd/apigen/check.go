@@ -78,6 +78,9 @@ func (m *model) checked(s *shape) bool {
 func writeStructCheck(m *model, p *printer, s *shape) {
 	p.linef("func (v *%s) check() *wire.Problem {", s.Name)
 	for _, mb := range s.Members {
+		if leftToService[s.Name+"."+mb.Name] {
+			continue
+		}
 		field, required := "v."+exported(mb.Name), s.requires(mb.Name)
 		absent := "nil"
 		if mb.of.Type == "string" && !emptyTextCounts[s.Name+"."+mb.Name] {

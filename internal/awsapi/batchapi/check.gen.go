@@ -1628,11 +1628,6 @@ func (v *RegisterJobDefinitionRequest) check() *wire.Problem {
 	if p := wire.Entries(v.Tags, 1, 128, 0, 256); p != nil {
 		return p.In("tags")
 	}
-	for i := range v.PlatformCapabilities {
-		if p := checkPlatformCapability(&v.PlatformCapabilities[i]); p != nil {
-			return p.At("platformCapabilities", i)
-		}
-	}
 	if v.EksProperties != nil && v.EksProperties.blank() {
 		v.EksProperties = nil
 	}
@@ -2049,9 +2044,6 @@ func (v *TerminateServiceJobsRequest) check() *wire.Problem {
 func (v *Tmpfs) check() *wire.Problem {
 	if v.ContainerPath == "" {
 		return wire.Missing("containerPath")
-	}
-	if v.Size == nil {
-		return wire.Missing("size")
 	}
 	return nil
 }
