@@ -48,14 +48,11 @@ func (s *Service) Attempt(ctx context.Context, id batch.AttemptID) (Task, error)
 	if err != nil {
 		return Task{}, err
 	}
-	task, err := spec.task()
-	if err != nil {
-		return Task{}, err
-	}
+	task := spec.task(0)
 	properties := &task.Containers[0]
 	host := c.hosts[j.Host]
 	t := Task{Instance: host.Name}
-	t.Group, t.Stream = spec.log(id)
+	t.Group, t.Stream = spec.log(properties, id)
 	t.Spec = driver.Spec{
 		Unit: id.Unit(0), Resources: j.Needs,
 		Labels: map[string]string{"job-id": j.Ref.String(), "job-name": j.Name, "job-queue": c.queues[j.Queue]},
@@ -126,7 +123,7 @@ func (s *Service) StreamAlias(ctx context.Context, group, stream string) (string
 	if err != nil {
 		return "", false
 	}
-	g, name := spec.log(attemptID(&jobs[0], jobs[0].Attempt))
+	g, name := spec.log(&spec.task(0).Containers[0], attemptID(&jobs[0], jobs[0].Attempt))
 	return name, g == group
 }
 

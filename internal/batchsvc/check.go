@@ -1,262 +1,168 @@
 package batchsvc
 
 import (
-	"regexp"
-	"strconv"
+	"slices"
 	"strings"
 
 	"github.com/bargehq/barge/internal/awsapi/batchapi"
 )
 
-// checkDefinition makes AWS's checks of a registration beyond the model's, and
-// refuses what this version does not run.
+// The checks of a registration beyond the model's. Each area has a file
+// check_AREA.go; what several share is here. Texts are AWS's where they are
+// known; docs/adr/0007-answers.md lists those that are ours.
+
+// refusal is one rule and what breaking it answers.
+type refusal struct {
+	when bool
+	text string
+}
+
+// firstRefusal returns the first rule that is broken.
+func firstRefusal(rules ...refusal) error {
+	for _, r := range rules {
+		if r.when {
+			return invalid("%s", r.text)
+		}
+	}
+	return nil
+}
+
+// firstError returns the error of the first check that has one. Later checks
+// are not made.
+func firstError(checks ...func() error) error {
+	for _, check := range checks {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// oneOf reports whether a value is among those allowed, as it is written.
+func oneOf(value string, allowed ...string) bool { return slices.Contains(allowed, value) }
+
+// platform is where the containers of a definition run, which decides what they
+// may have.
+type platform struct {
+	capability string // EC2 where none was given
+	nodes      bool   // of a multi-node job
+}
+
+func (p platform) fargate() bool { return p.capability == batchapi.PlatformCapabilityFargate }
+
+func (p platform) managed() bool { return p.capability == batchapi.PlatformCapabilityManagedInstances }
+
+// platformOf returns the platform of a definition whose capabilities are right.
+func platformOf(in *batchapi.RegisterJobDefinitionRequest) platform {
+	p := platform{capability: batchapi.PlatformCapabilityEc2, nodes: in.Type == batchapi.JobDefinitionTypeMultinode}
+	if len(in.PlatformCapabilities) > 0 {
+		p.capability = in.PlatformCapabilities[0]
+	}
+	return p
+}
+
+// checkDefinition makes AWS's checks of a registration and gives enumerations
+// their spelling.
 func checkDefinition(in *batchapi.RegisterJobDefinitionRequest) error {
 	if !namePattern.MatchString(in.JobDefinitionName) {
 		return invalid("Job Definition name should match a valid pattern.")
 	}
-	switch {
-	case in.Type == batchapi.JobDefinitionTypeMultinode || in.NodeProperties != nil:
-		return notBuilt("A job definition of type multinode")
-	case in.EcsProperties != nil:
-		return notBuilt("ecsProperties")
-	case in.EksProperties != nil:
-		return notBuilt("eksProperties")
-	case len(in.PlatformCapabilities) > 1:
+	return firstError(
+		func() error { return checkCapabilities(in) },
+		func() error { return checkKind(in) },
+		func() error {
+			if p := in.SchedulingPriority; p != nil && (*p < 0 || *p > 9999) {
+				return invalid("Scheduling priority must be between 0 and 9999.")
+			}
+			return nil
+		},
+		func() error { return checkExtensions(onDefinition, in.Tags) },
+		func() error { return checkRetry(in.RetryStrategy) },
+		func() error { return checkTimeout(in.Timeout) },
+		func() error { return checkConsumables(in.ConsumableResourceProperties) },
+		func() error {
+			if in.NodeProperties != nil {
+				return checkNodes(platformOf(in), in.NodeProperties)
+			}
+			return checkPart(platformOf(in), &partsOf(in)[0])
+		},
+	)
+}
+
+// checkCapabilities checks where the definition says that it runs.
+func checkCapabilities(in *batchapi.RegisterJobDefinitionRequest) error {
+	if len(in.PlatformCapabilities) > 1 {
 		return invalid("Exactly 1 capability must be provided.")
-	case in.ContainerProperties == nil || in.ContainerProperties.Image == "":
-		return invalid("ECS Container Image must be provided.")
-	case in.SchedulingPriority != nil && (*in.SchedulingPriority < 0 || *in.SchedulingPriority > 9999):
-		return invalid("Scheduling priority must be between 0 and 9999.")
 	}
-	if err := checkExtensions(onDefinition, in.Tags); err != nil {
-		return err
-	}
-	if err := checkRetry(in.RetryStrategy); err != nil {
-		return err
-	}
-	if err := checkTimeout(in.Timeout); err != nil {
-		return err
-	}
-	if _, err := consumedNeeds(in.ConsumableResourceProperties); err != nil {
-		return err
-	}
-	p := in.ContainerProperties
-	if err := checkBuilt(p); err != nil {
-		return err
-	}
-	if err := checkEnvironment(p.Environment); err != nil {
-		return err
-	}
-	if err := checkLog(p.LogConfiguration); err != nil {
-		return err
-	}
-	if err := checkLegacy(p); err != nil {
-		return err
-	}
-	if strings.Contains(p.Image+p.User+strings.Join(p.Command, ""), "\x00") {
-		return invalid("image, user and command must not contain the character NUL.")
-	}
-	s := spec{definition: &definition{name: in.JobDefinitionName, req: in}}
-	needs, err := s.needs()
-	if err != nil {
-		return err
-	}
-	if s.fargate() {
-		if p.ExecutionRoleArn == "" {
-			return invalid("executionRoleArn is required for Fargate jobs.")
+	for i, c := range in.PlatformCapabilities {
+		upper := strings.ToUpper(c)
+		if !oneOf(upper, batchapi.PlatformCapabilityFargate, batchapi.PlatformCapabilityEc2, batchapi.PlatformCapabilityManagedInstances) {
+			return invalid("Capability %s is not valid. Valid capabilities: [FARGATE, EC2, MANAGED_INSTANCES]", c)
 		}
-		switch {
-		case deref(p.Privileged):
-			return invalid("privileged is not applicable for Fargate.")
-		case p.Vcpus != nil:
-			return invalid("vcpus is not applicable for Fargate. Use resource requirements instead.")
-		case p.Memory != nil:
-			return invalid("memory is not applicable for Fargate. Use resource requirements instead.")
-		case p.EphemeralStorage != nil && (deref(p.EphemeralStorage.SizeInGiB) < 21 || deref(p.EphemeralStorage.SizeInGiB) > 200):
-			return invalid("Ephemeral storage for Fargate tasks can be only between range 21 GiB to 200 GiB")
-		}
-		return checkFargate(needs)
+		in.PlatformCapabilities[i] = upper
 	}
+	return nil
+}
+
+// checkKind checks that the definition is of one kind, and one that its platform
+// runs. What a definition of one type says with the members of the other is ours
+// to refuse: AWS documents only that it must not.
+func checkKind(in *batchapi.RegisterJobDefinitionRequest) error {
+	container, ecs, eks, nodes := in.ContainerProperties != nil, in.EcsProperties != nil, in.EksProperties != nil, in.NodeProperties != nil
+	multinode, p := in.Type == batchapi.JobDefinitionTypeMultinode, platformOf(in)
+	return firstRefusal(
+		refusal{multinode && p.fargate(), "Fargate does not support MNP jobs"},
+		refusal{multinode && p.managed(), "MANAGED_INSTANCES does not support MNP jobs"},
+		refusal{multinode && !nodes, "Node properties of multinode job is required."},
+		refusal{multinode && container, "containerProperties is not applicable for multinode jobs."},
+		refusal{multinode && ecs, "ecsProperties is not applicable for multinode jobs."},
+		refusal{multinode && eks, "eksProperties is not applicable for multinode jobs."},
+		refusal{!multinode && nodes, "nodeProperties is not applicable for container jobs."},
+		refusal{container && ecs, "Cannot use both ECS containerProperties and ecsProperties"},
+		refusal{container && eks, "Cannot use both ECS containerProperties and eksProperties"},
+		refusal{ecs && eks, "Cannot use both ecsProperties and eksProperties"},
+		refusal{!multinode && !container && !ecs && !eks, "ECS Container Image must be provided."},
+		refusal{container && p.managed(), "Cannot use ECS containerProperties for MANAGED_INSTANCES"},
+		refusal{onKubernetes(in) && len(in.PlatformCapabilities) > 0, "platformCapabilities is not applicable for EKS."},
+		refusal{onKubernetes(in) && deref(in.PropagateTags), "propagateTags is not applicable for EKS."},
+	)
+}
+
+// onKubernetes reports whether the jobs of a definition are pods.
+func onKubernetes(in *batchapi.RegisterJobDefinitionRequest) bool {
+	return slices.ContainsFunc(partsOf(in), func(p part) bool { return p.EksProperties != nil })
+}
+
+// part is what one node, or each of a range of nodes, runs: exactly one of
+// Container, EcsProperties and EksProperties. A job that is not multi-node has
+// one part, without TargetNodes.
+type part = batchapi.NodeRangeProperty
+
+// partsOf returns the parts of a definition as it was registered.
+func partsOf(in *batchapi.RegisterJobDefinitionRequest) []part {
+	if in.NodeProperties != nil {
+		return in.NodeProperties.NodeRangeProperties
+	}
+	return []part{{
+		Container: in.ContainerProperties, EcsProperties: in.EcsProperties, EksProperties: in.EksProperties,
+		ConsumableResourceProperties: in.ConsumableResourceProperties,
+	}}
+}
+
+// checkPart checks what a node runs.
+func checkPart(p platform, at *part) error {
 	switch {
-	case p.FargatePlatformConfiguration != nil:
-		return invalid("fargatePlatformConfiguration not applicable for EC2.")
-	case p.NetworkConfiguration != nil:
-		return invalid("networkConfiguration not applicable for EC2.")
-	case p.RuntimePlatform != nil:
-		return invalid("runtimePlatform is not applicable for EC2.")
+	case at.EksProperties != nil:
+		return checkEKS(at.EksProperties)
+	case at.EcsProperties != nil:
+		return checkECS(p, at.EcsProperties)
 	}
-	return nil
+	return checkContainerProperties(p, at.Container)
 }
 
-// checkBuilt refuses settings that would change what runs and that no driver
-// honours yet: silence would be worse.
-func checkBuilt(p *batchapi.ContainerProperties) error {
-	for _, m := range []struct {
-		given bool
-		name  string
-	}{
-		{deref(p.EnableExecuteCommand), "enableExecuteCommand"},
-		{p.InstanceType != "", "instanceType"},
-	} {
-		if m.given {
-			return notBuilt("containerProperties." + m.name)
-		}
-	}
-	return nil
-}
-
-func checkRetry(r *batchapi.RetryStrategy) error {
-	switch {
-	case r == nil:
-		return nil
-	case r.Attempts == nil:
-		return invalid("RetryAttempts must be provided with retry strategy.")
-	case *r.Attempts < 1 || *r.Attempts > 10:
-		return invalid("RetryAttempts must be between 1 and 10.")
-	case len(r.EvaluateOnExit) > 5:
-		return invalid("Up to 5 evaluateOnExit condition can be specified.")
-	}
-	for _, e := range r.EvaluateOnExit {
-		if e.OnExitCode == "" && e.OnReason == "" && e.OnStatusReason == "" {
-			return invalid("EvaluateOnExit should contain at least one of onExitCode, onReason or onStatusReason")
-		}
-		for _, c := range []struct{ pattern, characters string }{
-			{e.OnExitCode, digits}, {e.OnReason, digits + letters + ".: \t\n\r\v\f"}, {e.OnStatusReason, digits + letters + ".: \t\n\r\v\f"},
-		} {
-			if len(c.pattern) > 512 {
-				return invalid("Evaluate on exit condition cannot exceed 512 characters.")
-			}
-			if strings.Trim(strings.TrimSuffix(c.pattern, "*"), c.characters) != "" {
-				return invalid("Evaluate on exit condition contains restricted characters.")
-			}
-		}
-	}
-	return nil
-}
-
-const (
-	digits  = "0123456789"
-	letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-)
-
-func checkTimeout(t *batchapi.JobTimeout) error {
-	if t != nil && deref(t.AttemptDurationSeconds) < 60 {
-		return invalid("AttemptDurationSeconds in Timeout must be at least 60 seconds.")
-	}
-	return nil
-}
-
-// checkEnvironment refuses nameless and reserved variables. AWS documents that
-// names starting with AWS_BATCH are reserved, but not what it answers.
-func checkEnvironment(list []batchapi.KeyValuePair) error {
-	for _, v := range list {
-		switch {
-		case v.Name == "":
-			return invalid("Environment variable name is required.")
-		case strings.HasPrefix(v.Name, "AWS_BATCH"):
-			return invalid("Environment variable names must not start with AWS_BATCH, which is reserved: %s", v.Name)
-		case strings.ContainsAny(v.Name, "=\x00") || strings.Contains(v.Value, "\x00"):
-			return invalid("Environment variable %q holds a character that no variable can hold.", v.Name)
-		}
-	}
-	return nil
-}
-
-// awslogsOptions are the options of the awslogs driver. Those that shape how a
-// stream is cut into events or delivered need nothing here, but for the two that
-// join lines.
-var awslogsOptions = map[string]bool{ //nolint:gochecknoglobals // a table that nothing writes
-	"awslogs-group": true, "awslogs-stream-prefix": true, "awslogs-region": true, "awslogs-create-group": true,
-	"awslogs-endpoint": true, "mode": true, "max-buffer-size": true,
-	"awslogs-datetime-format": false, "awslogs-multiline-pattern": false,
-}
-
-// groupPattern and prefixPattern are CloudWatch Logs' rules for names. AWS does
-// not apply them before a job starts, and then fails it; a prefix leaves room
-// for the rest of a stream's name.
-var (
-	groupPattern  = regexp.MustCompile(`^[./_#A-Za-z0-9-]{0,512}$`)
-	prefixPattern = regexp.MustCompile(`^[^:*\x00-\x1f]{0,400}$`)
-)
-
-func checkLog(l *batchapi.LogConfiguration) error {
-	if l == nil {
-		return nil
-	}
-	switch l.LogDriver {
-	case batchapi.LogDriverAwslogs:
-	case batchapi.LogDriverAwsfirelens: // a container of its own
-		return notBuilt("logConfiguration.logDriver " + l.LogDriver)
-	default:
-		return nil // options are between the job and the container engine
-	}
-	if len(l.SecretOptions) > 0 {
-		return notBuilt("logConfiguration.secretOptions")
-	}
-	for _, key := range sortedKeys(l.Options) {
-		built, known := awslogsOptions[key]
-		if !known {
-			return invalid("Log driver awslogs disallows options: [%s]", key)
-		}
-		if !built {
-			return notBuilt("logConfiguration.options." + key)
-		}
-	}
-	if !groupPattern.MatchString(l.Options["awslogs-group"]) {
-		return invalid("awslogs-group must be the name of a log group: up to 512 letters, digits and ./_#-")
-	}
-	if !prefixPattern.MatchString(l.Options["awslogs-stream-prefix"]) {
-		return invalid("awslogs-stream-prefix must have at most 400 characters, and neither a colon nor an asterisk.")
-	}
-	return nil
-}
-
-// checkLegacy refuses one requirement in both of its forms, and twice.
-func checkLegacy(p *batchapi.ContainerProperties) error {
-	seen, err := checkTypes(p.ResourceRequirements)
-	switch {
-	case err != nil:
-		return err
-	case p.Vcpus != nil && seen[batchapi.ResourceTypeVcpu]:
-		return invalid("Cannot use both ECS containerProperties vcpus and resourceRequirement VCPU.")
-	case p.Memory != nil && seen[batchapi.ResourceTypeMemory]:
-		return invalid("Cannot use both ECS containerProperties memory and resourceRequirement MEMORY.")
-	}
-	return nil
-}
-
-// checkTypes refuses two requirements of one type and returns the types.
-func checkTypes(list []batchapi.ResourceRequirement) (seen map[string]bool, err error) {
-	seen = make(map[string]bool, len(list))
-	for _, r := range list {
-		if seen[r.Type] {
-			return nil, invalid("Cannot provide duplicates in resourceRequirements.")
-		}
-		seen[r.Type] = true
-	}
-	return seen, nil
-}
-
-// fargateSizes are the memory sizes in MiB that a Fargate job may have, by its
-// vCPUs in thousandths: from, to, step.
-//
-// https://docs.aws.amazon.com/batch/latest/APIReference/API_ResourceRequirement.html
-var fargateSizes = map[int64][3]int64{ //nolint:gochecknoglobals // a table that nothing writes
-	250: {512, 2048, 512}, 500: {1024, 4096, 1024}, 1000: {2048, 8192, 1024}, 2000: {4096, 16384, 1024},
-	4000: {8192, 30720, 1024}, 8000: {16384, 61440, 4096}, 16000: {32768, 122880, 8192},
-}
-
-func checkFargate(n amounts) error {
-	if n.gpus > 0 {
-		return invalid("GPU is not applicable for Fargate.")
-	}
-	size, ok := fargateSizes[n.milliVCPU]
-	ok = ok && n.memoryMiB >= size[0] && n.memoryMiB <= size[1] && (n.memoryMiB-size[0])%size[2] == 0
-	if n.milliVCPU == 250 && n.memoryMiB == 1536 {
-		ok = false // the smallest size doubles: 512, 1024, 2048
-	}
-	if !ok {
-		return invalid("Fargate resource requirements (%s vCPU, %d MiB) are not valid.", strconv.FormatFloat(float64(n.milliVCPU)/1000, 'f', -1, 64), n.memoryMiB)
-	}
-	return nil
+// checkConsumables checks which consumable resources a job takes. That they
+// exist is no concern of a definition.
+func checkConsumables(c *batchapi.ConsumableResourceProperties) error {
+	_, err := consumedNeeds(c)
+	return err
 }

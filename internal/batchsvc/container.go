@@ -12,30 +12,6 @@ import (
 	"github.com/bargehq/barge/internal/driver"
 )
 
-// defaultContainer is what AWS calls the container of a job that has a single one.
-const defaultContainer = "default"
-
-// task is the job's ECS task, whichever way its definition says it: a job of
-// containerProperties is a task of one container. Command and environment are
-// the effective ones.
-func (s *spec) task() (*batchapi.EcsTaskProperties, error) {
-	p := s.properties()
-	command, err := s.command()
-	if err != nil {
-		return nil, err
-	}
-	return &batchapi.EcsTaskProperties{
-		EphemeralStorage: p.EphemeralStorage, ExecutionRoleArn: p.ExecutionRoleArn, TaskRoleArn: p.JobRoleArn,
-		RuntimePlatform: p.RuntimePlatform, Volumes: p.Volumes,
-		Containers: []batchapi.TaskContainerProperties{{
-			Name: defaultContainer, Image: p.Image, Command: command, Environment: s.environment(), Secrets: p.Secrets,
-			User: p.User, Privileged: p.Privileged, ReadonlyRootFilesystem: p.ReadonlyRootFilesystem, Ulimits: p.Ulimits,
-			LinuxParameters: p.LinuxParameters, MountPoints: p.MountPoints, LogConfiguration: p.LogConfiguration,
-			RepositoryCredentials: p.RepositoryCredentials, ResourceRequirements: s.requirements(),
-		}},
-	}, nil
-}
-
 // refuse says why an attempt cannot start, in ECS's words.
 func refuse(format string, args ...any) error {
 	return &driver.StartError{Reason: fmt.Sprintf(format, args...)}

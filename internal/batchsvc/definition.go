@@ -99,7 +99,7 @@ func (s *Service) RegisterJobDefinition(ctx context.Context, in *batchapi.Regist
 	d := &definition{id: reply.ID, name: in.JobDefinitionName, revision: reply.Revision, active: true, req: in}
 	s.definitions.add(d)
 	return &batchapi.RegisterJobDefinitionResponse{
-		JobDefinitionName: d.name, JobDefinitionArn: s.o.Scope.ARN(batch.ARNJobDefinition, d.ref()), Revision: ptr(d.revision),
+		JobDefinitionName: d.name, JobDefinitionArn: s.definitionARN(d), Revision: ptr(d.revision),
 	}, nil
 }
 
@@ -196,49 +196,8 @@ func decodeDefinition(row core.DefinitionRow) (*definition, error) {
 	return d, nil
 }
 
-func (s *Service) definitionDetail(d *definition) batchapi.JobDefinition {
-	status := "ACTIVE"
-	if !d.active {
-		status = "INACTIVE"
-	}
-	r := d.req
-	return batchapi.JobDefinition{
-		JobDefinitionName: d.name, JobDefinitionArn: s.o.Scope.ARN(batch.ARNJobDefinition, d.ref()), Revision: ptr(d.revision),
-		Status: status, Type: r.Type, SchedulingPriority: r.SchedulingPriority, Parameters: orMap(r.Parameters),
-		RetryStrategy: describedRetry(r.RetryStrategy), ContainerProperties: describedProperties(r.ContainerProperties, (&spec{definition: d}).fargate()),
-		Timeout: r.Timeout, Tags: orMap(r.Tags), PropagateTags: r.PropagateTags, PlatformCapabilities: r.PlatformCapabilities,
-		ContainerOrchestrationType: batchapi.OrchestrationTypeEcs, ConsumableResourceProperties: r.ConsumableResourceProperties,
-	}
-}
-
-// describedRetry is a retry strategy as AWS answers it: the actions in lower case.
-func describedRetry(r *batchapi.RetryStrategy) *batchapi.RetryStrategy {
-	if r == nil {
-		return nil
-	}
-	d := batchapi.RetryStrategy{Attempts: r.Attempts, EvaluateOnExit: []batchapi.EvaluateOnExit{}}
-	for _, e := range r.EvaluateOnExit {
-		e.Action = strings.ToLower(e.Action)
-		d.EvaluateOnExit = append(d.EvaluateOnExit, e)
-	}
-	return &d
-}
-
-// describedProperties are container properties as AWS answers them: with empty
-// lists where nothing was given, without variables that have no value.
-func describedProperties(p *batchapi.ContainerProperties, fargate bool) *batchapi.ContainerProperties {
-	if p == nil {
-		return nil
-	}
-	d := *p
-	d.Command, d.Volumes, d.MountPoints, d.Ulimits = or(p.Command), or(p.Volumes), or(p.MountPoints), or(p.Ulimits)
-	d.ResourceRequirements, d.Secrets = or(p.ResourceRequirements), or(p.Secrets)
-	d.Environment = mergeEnvironment(p.Environment, nil)
-	d.LogConfiguration = describedLog(p.LogConfiguration)
-	if fargate && d.FargatePlatformConfiguration == nil {
-		d.FargatePlatformConfiguration = &batchapi.FargatePlatformConfiguration{PlatformVersion: "LATEST"}
-	}
-	return &d
+func (s *Service) definitionARN(d *definition) string {
+	return s.o.Scope.ARN(batch.ARNJobDefinition, d.ref())
 }
 
 var definitionPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)

@@ -109,9 +109,13 @@ func unique(ids []int64) []int64 {
 
 // specOf returns the effective specification of a job.
 func (c *surroundings) specOf(j *store.Job) (*spec, error) {
-	s := &spec{definition: c.definitions[j.Definition]}
-	if err := s.submit.UnmarshalJSON(j.Spec); err != nil {
+	var submit batchapi.SubmitJobRequest
+	if err := submit.UnmarshalJSON(j.Spec); err != nil {
 		return nil, fmt.Errorf("decode the request of job %s: %w", j.Ref, err)
+	}
+	s, err := newSpec(c.definitions[j.Definition], &submit)
+	if err != nil {
+		return nil, fmt.Errorf("join the specification of job %s: %w", j.Ref, err)
 	}
 	return s, nil
 }
@@ -121,24 +125,18 @@ func (c *surroundings) detail(j *store.Job) (*batchapi.JobDetail, error) {
 	if err != nil {
 		return nil, err
 	}
-	container, err := c.container(j, spec)
-	if err != nil {
-		return nil, err
-	}
-	r := spec.submit
 	d := &batchapi.JobDetail{
 		JobArn: c.s.o.Scope.ARN(batch.ARNJob, j.Ref.String()), JobName: j.Name, JobId: j.Ref.String(),
 		JobQueue: c.s.o.Scope.ARN(batch.ARNJobQueue, c.queues[j.Queue]), Status: j.State.String(),
 		Attempts: []batchapi.AttemptDetail{}, StatusReason: j.StatusReason, CreatedAt: ptr(int64(j.CreatedAt)),
 		RetryStrategy: describedRetry(spec.retryStrategy()), StartedAt: instant(j.StartedAt), StoppedAt: instant(j.StoppedAt),
 		DependsOn: []batchapi.JobDependency{}, JobDefinition: c.s.o.Scope.ARN(batch.ARNJobDefinition, spec.definition.ref()),
-		Parameters: spec.parameters(), Container: container, ArrayProperties: arrayDetail(j), Timeout: spec.timeout(),
-		Tags: orMap(r.Tags), PropagateTags: r.PropagateTags, PlatformCapabilities: or(spec.definition.req.PlatformCapabilities),
+		Parameters: spec.parameters, ArrayProperties: arrayDetail(j), Timeout: spec.timeout(),
+		Tags: orMap(spec.submit.Tags), PropagateTags: spec.propagateTags(), PlatformCapabilities: or(spec.definition.req.PlatformCapabilities),
 		EksAttempts: []batchapi.EksAttemptDetail{}, ShareIdentifier: j.Share, ConsumableResourceProperties: spec.consumed(),
 	}
-	if d.PropagateTags == nil {
-		d.PropagateTags = spec.definition.req.PropagateTags
-	}
+	spec.describe(d)
+	c.outcome(j, spec, d.Container)
 	if j.Ref.Child > 0 {
 		d.Tags = map[string]string{} // tags of an array job are not its children's
 	}
@@ -161,34 +159,21 @@ func instant(i batch.Instant) *int64 {
 	return ptr(int64(i))
 }
 
-func (c *surroundings) container(j *store.Job, spec *spec) (*batchapi.ContainerDetail, error) {
-	command, err := spec.command()
-	if err != nil {
-		return nil, err
+// outcome puts what has become of a job of one container into its description.
+func (c *surroundings) outcome(j *store.Job, spec *spec, d *batchapi.ContainerDetail) {
+	if d == nil || j.Attempt == 0 || j.IsArray() {
+		return
 	}
-	p := describedProperties(spec.properties(), spec.fargate())
-	vcpus, memory := spec.legacy()
-	d := &batchapi.ContainerDetail{
-		Image: p.Image, Vcpus: vcpus, Memory: memory, Command: command, JobRoleArn: p.JobRoleArn, ExecutionRoleArn: p.ExecutionRoleArn,
-		Volumes: p.Volumes, Environment: spec.environment(), MountPoints: p.MountPoints,
-		ReadonlyRootFilesystem: p.ReadonlyRootFilesystem, Ulimits: p.Ulimits, Privileged: p.Privileged, User: p.User,
-		NetworkInterfaces: []batchapi.NetworkInterface{}, ResourceRequirements: spec.requirements(), LinuxParameters: p.LinuxParameters,
-		LogConfiguration: p.LogConfiguration, Secrets: p.Secrets, NetworkConfiguration: p.NetworkConfiguration,
-		FargatePlatformConfiguration: p.FargatePlatformConfiguration, EphemeralStorage: p.EphemeralStorage, RuntimePlatform: p.RuntimePlatform,
+	d.ExitCode, d.Reason = exitCode(j, j.ExitCode), j.Reason
+	// One that was ended while it waited to be tried again has the exit of
+	// its last attempt still.
+	if n := len(j.Attempts); n > 0 && j.Attempts[n-1].Number == j.Attempt {
+		d.ExitCode, d.Reason = exitCode(j, j.Attempts[n-1].ExitCode), j.Attempts[n-1].Reason
 	}
-	if j.Attempt > 0 && !j.IsArray() {
-		d.ExitCode, d.Reason = exitCode(j, j.ExitCode), j.Reason
-		// One that was ended while it waited to be tried again has the exit of
-		// its last attempt still.
-		if n := len(j.Attempts); n > 0 && j.Attempts[n-1].Number == j.Attempt {
-			d.ExitCode, d.Reason = exitCode(j, j.Attempts[n-1].ExitCode), j.Attempts[n-1].Reason
-		}
-		d.ContainerInstanceArn, d.TaskArn = c.task(j, spec, j.Host, j.Attempt)
-		if ran := j.State == batch.Running || j.State != batch.Starting && lastRan(j); ran {
-			_, d.LogStreamName = spec.log(attemptID(j, j.Attempt))
-		}
+	d.ContainerInstanceArn, d.TaskArn = c.task(j, spec, j.Host, j.Attempt)
+	if ran := j.State == batch.Running || j.State != batch.Starting && lastRan(j); ran {
+		_, d.LogStreamName = spec.log(&spec.task(0).Containers[0], attemptID(j, j.Attempt))
 	}
-	return d, nil
 }
 
 // exitCode leaves out the zero of a job that has failed nonetheless, because it
@@ -198,13 +183,6 @@ func exitCode(j *store.Job, code *int32) *int32 {
 		return nil
 	}
 	return code
-}
-
-func describedLog(l *batchapi.LogConfiguration) *batchapi.LogConfiguration {
-	if l == nil {
-		return nil
-	}
-	return &batchapi.LogConfiguration{LogDriver: l.LogDriver, Options: orMap(l.Options), SecretOptions: or(l.SecretOptions)}
 }
 
 func attemptID(j *store.Job, number int32) batch.AttemptID {
@@ -230,7 +208,7 @@ func (c *surroundings) attempt(j *store.Job, spec *spec, a core.AttemptRow) batc
 	}
 	d.Container.ContainerInstanceArn, d.Container.TaskArn = c.task(j, spec, a.Host, a.Number)
 	if a.StartedAt != 0 {
-		_, d.Container.LogStreamName = spec.log(attemptID(j, a.Number))
+		_, d.Container.LogStreamName = spec.log(&spec.task(0).Containers[0], attemptID(j, a.Number))
 	}
 	return d
 }

@@ -27,7 +27,7 @@ import (
 //	call OPERATION [as=NAME] [pick=MEMBER|(MEMBERS)]  the request below; $NAME in it is
 //	    a job's id, `as` names the one in the answer, `pick` prints those
 //	    members only, wherever they are; token=TEXT is sent as a header
-//	host NAME vcpu=N     a host of the first environment
+//	host NAME vcpu=N [environment=ID]  a host of an environment, of the first one
 //	running JOB#N at=MS  an attempt runs
 //	exit JOB#N [from=MS] to=MS [code=N] [reason=TEXT] [status=TEXT]
 //	effects              what hosts were asked for since
@@ -67,7 +67,7 @@ func (w *world) run(t *testing.T, d *datadriven.TestData) string {
 	case "call":
 		return w.script(t, d)
 	case "host":
-		w.tell(core.HostSeen{Environment: 1, Name: d.CmdArgs[0].Key, Capacity: batch.Resources{
+		w.tell(core.HostSeen{Environment: int64(arg(t, d, "environment", 1)), Name: d.CmdArgs[0].Key, Capacity: batch.Resources{
 			MilliVCPU: int64(arg(t, d, "vcpu", 0)) * 1000, MemoryMiB: batch.Unlimited,
 		}})
 	case "running":

@@ -55,8 +55,9 @@ type Options struct {
 // Service is the AWS Batch API.
 type Service struct {
 	batchapi.Unimplemented
-	o           Options
-	definitions definitions
+	o            Options
+	definitions  definitions
+	capabilities capabilities
 }
 
 var _ batchapi.Service = (*Service)(nil)
@@ -65,6 +66,7 @@ var _ batchapi.Service = (*Service)(nil)
 func New(o Options) *Service {
 	s := &Service{o: o}
 	s.definitions.reset()
+	s.o.Do = s.capabilities.watch(o.Do)
 	return s
 }
 

@@ -3,8 +3,6 @@ package batchsvc
 import (
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/bargehq/barge/internal/awsapi/batchapi"
 	"github.com/bargehq/barge/internal/batch"
@@ -14,172 +12,104 @@ import (
 // spec is the effective specification of a job: a definition with what the
 // submit puts over it.
 //
-// https://docs.aws.amazon.com/batch/latest/APIReference/API_ContainerOverrides.html
+// What runs is in parts (one, or one for each range of nodes of a multi-node
+// job), and [spec.task] shows any of them as the containers that run together on
+// one node, whatever the kind of the definition.
 type spec struct {
 	definition *definition
 	submit     batchapi.SubmitJobRequest // zero for the definition alone
+	platform   platform
+	parameters map[string]string // the definition's, with the submit's over them
+	nodes      int               // how many; one for a job that is not multi-node
+	parts      []part            // with overrides and parameters put in
 }
 
-func (s *spec) properties() *batchapi.ContainerProperties {
-	return s.definition.req.ContainerProperties
-}
-
-func (s *spec) overrides() batchapi.ContainerOverrides { return deref(s.submit.ContainerOverrides) }
-
-func (s *spec) fargate() bool {
-	return slices.Contains(s.definition.req.PlatformCapabilities, batchapi.PlatformCapabilityFargate)
-}
-
-// parameters are the definition's, with the submit's over them.
-func (s *spec) parameters() map[string]string {
-	all := maps.Clone(orMap(s.definition.req.Parameters))
-	maps.Copy(all, s.submit.Parameters)
-	return all
-}
-
-// command is the effective command with its parameters put in. Only an element
-// that is `Ref::name` as a whole is replaced: that is what AWS was seen to do.
-//
-// https://docs.aws.amazon.com/batch/latest/userguide/job_definition_parameters.html
-func (s *spec) command() ([]string, error) {
-	command := s.properties().Command
-	if o := s.overrides().Command; len(o) > 0 {
-		command = o
+// newSpec joins a definition with a submit. Errors are those of a submit.
+func newSpec(d *definition, submit *batchapi.SubmitJobRequest) (*spec, error) {
+	s := &spec{definition: d, submit: *submit, platform: platformOf(d.req), nodes: 1}
+	s.parameters = maps.Clone(orMap(d.req.Parameters))
+	maps.Copy(s.parameters, submit.Parameters)
+	var err error
+	if d.req.NodeProperties != nil {
+		err = s.joinNodes(d.req.NodeProperties)
+	} else {
+		err = s.joinOne()
 	}
-	parameters := s.parameters()
-	out := make([]string, 0, len(command))
-	for _, word := range command {
-		if name, ok := strings.CutPrefix(word, "Ref::"); ok {
-			if word, ok = parameters[name]; !ok {
-				return nil, invalid("Unable to substitute value. No parameter found for reference %s", name)
-			}
-		}
-		if strings.Contains(word, "\x00") {
-			return nil, invalid("command must not contain the character NUL.")
-		}
-		out = append(out, word)
+	return s, err
+}
+
+func (s *spec) fargate() bool { return s.platform.fargate() }
+
+// multinode reports whether the job has nodes.
+func (s *spec) multinode() bool { return s.platform.nodes }
+
+// part returns what a node runs: where ranges are nested, the innermost counts.
+// A job that is not multi-node has node 0 only.
+func (s *spec) part(node int) *part {
+	if !s.multinode() {
+		return &s.parts[0]
 	}
-	return out, nil
-}
-
-// environment is the definition's with the submit's over it.
-func (s *spec) environment() []batchapi.KeyValuePair {
-	return mergeEnvironment(s.properties().Environment, s.overrides().Environment)
-}
-
-// mergeEnvironment puts variables over others by name and drops those without a
-// value, as AWS does.
-func mergeEnvironment(base, over []batchapi.KeyValuePair) []batchapi.KeyValuePair {
-	out := make([]batchapi.KeyValuePair, 0, len(base)+len(over))
-	at := make(map[string]int, len(base)+len(over))
-	for _, list := range [2][]batchapi.KeyValuePair{base, over} {
-		for _, v := range list {
-			if i, ok := at[v.Name]; ok {
-				out[i] = v
-				continue
-			}
-			at[v.Name] = len(out)
-			out = append(out, v)
+	var found *part
+	var innermost nodeRange
+	for i := range s.parts {
+		r, err := parseRange(s.parts[i].TargetNodes, s.nodes)
+		if err != nil || node < r.from || node > r.to {
+			continue // ranges were checked when they were registered
+		}
+		if found == nil || innermost.contains(r) {
+			found, innermost = &s.parts[i], r
 		}
 	}
-	return slices.DeleteFunc(out, func(v batchapi.KeyValuePair) bool { return v.Value == "" })
+	return found
 }
 
-// requirements are the definition's, each replaced by the submit's of its type.
-func (s *spec) requirements() []batchapi.ResourceRequirement {
-	out := slices.Clone(or(s.properties().ResourceRequirements))
-	for _, r := range s.overrides().ResourceRequirements {
-		i := slices.IndexFunc(out, func(x batchapi.ResourceRequirement) bool { return x.Type == r.Type })
-		if i < 0 {
-			out = append(out, r)
-		} else {
-			out[i] = r
-		}
-	}
-	return out
-}
+// task returns the containers that a node runs together, with what they share;
+// nil where it runs a pod. A container without a name is called default.
+func (s *spec) task(node int) *batchapi.EcsTaskProperties { return taskOfPart(s.part(node)) }
 
-// legacy are the deprecated vcpus and memory, whose overrides count only where
-// the definition uses them.
-func (s *spec) legacy() (vcpus, memory *int32) {
-	p, o := s.properties(), s.overrides()
-	if vcpus = p.Vcpus; vcpus != nil && o.Vcpus != nil {
-		vcpus = o.Vcpus
-	}
-	if memory = p.Memory; memory != nil && o.Memory != nil {
-		memory = o.Memory
-	}
-	return vcpus, memory
-}
-
-// amounts are requirements as numbers.
-type amounts struct{ milliVCPU, memoryMiB, gpus int64 }
-
-func (a amounts) resources() batch.Resources {
-	return batch.Resources{MilliVCPU: a.milliVCPU, MemoryMiB: a.memoryMiB, GPUs: a.gpus}
-}
-
-// needs reads and checks what the job requires.
-func (s *spec) needs() (amounts, error) {
-	var n amounts
-	vcpus, memory := s.legacy()
-	if vcpus != nil {
-		n.milliVCPU = int64(*vcpus) * 1000
-	}
-	if memory != nil {
-		n.memoryMiB = int64(*memory)
-	}
-	hasVCPU, hasMemory := vcpus != nil, memory != nil
-	for _, r := range s.requirements() {
-		if r.Type == batchapi.ResourceTypeVcpu && s.fargate() {
-			milli, ok := fraction(r.Value)
-			if !ok {
-				return n, badAmount(r)
-			}
-			n.milliVCPU, hasVCPU = milli, true
-			continue
-		}
-		value, err := strconv.ParseInt(r.Value, 10, 32)
-		if err != nil {
-			return n, badAmount(r)
-		}
-		switch r.Type {
-		case batchapi.ResourceTypeVcpu:
-			n.milliVCPU, hasVCPU = value*1000, true
-		case batchapi.ResourceTypeMemory:
-			n.memoryMiB, hasMemory = value, true
-		case batchapi.ResourceTypeGpu:
-			if value < 0 {
-				return n, badAmount(r)
-			}
-			n.gpus = value
-		}
-	}
+func taskOfPart(p *part) *batchapi.EcsTaskProperties {
 	switch {
-	case !hasVCPU:
-		return n, invalid("vCPU is required.")
-	case !hasMemory:
-		return n, invalid("Memory is required.")
-	case !s.fargate() && n.milliVCPU < 1000:
-		return n, invalid("vCPU must be at least 1, got %d.", n.milliVCPU/1000)
-	case n.memoryMiB < 4:
-		return n, invalid("Memory must be at least 4 Mib, got %d Mib.", n.memoryMiB)
+	case p.Container != nil:
+		return taskOf(p.Container)
+	case p.EcsProperties != nil:
+		return &p.EcsProperties.TaskProperties[0]
 	}
-	return n, nil
+	return nil
 }
 
-func badAmount(r batchapi.ResourceRequirement) error {
-	return invalid("Value %s for type %s in resourceRequirement is not valid. Please provide a numeric value.", r.Value, r.Type)
+// defaultContainer is how AWS calls the container of a job that has one.
+const defaultContainer = "default"
+
+// taskOf shows a container's properties as a task of one container.
+func taskOf(p *batchapi.ContainerProperties) *batchapi.EcsTaskProperties {
+	return &batchapi.EcsTaskProperties{
+		Containers: []batchapi.TaskContainerProperties{{
+			Name: defaultContainer, Image: p.Image, Command: p.Command, Environment: p.Environment, User: p.User,
+			ResourceRequirements: allRequirements(p), LinuxParameters: p.LinuxParameters, LogConfiguration: p.LogConfiguration,
+			MountPoints: p.MountPoints, Privileged: p.Privileged, ReadonlyRootFilesystem: p.ReadonlyRootFilesystem,
+			RepositoryCredentials: p.RepositoryCredentials, Secrets: p.Secrets, Ulimits: p.Ulimits,
+		}},
+		TaskRoleArn: p.JobRoleArn, ExecutionRoleArn: p.ExecutionRoleArn, Volumes: p.Volumes,
+		PlatformVersion:  deref(p.FargatePlatformConfiguration).PlatformVersion,
+		EphemeralStorage: p.EphemeralStorage, NetworkConfiguration: p.NetworkConfiguration, RuntimePlatform: p.RuntimePlatform,
+		EnableExecuteCommand: p.EnableExecuteCommand,
+	}
 }
 
-// fraction reads a decimal of up to three digits after the point as thousandths.
-func fraction(s string) (milli int64, ok bool) {
-	whole, part, _ := strings.Cut(s, ".")
-	if len(part) > 3 || len(whole) == 0 || len(whole) > 6 {
-		return 0, false
+// allRequirements are the requirements of a container with the deprecated vcpus
+// and memory among them. Those that are not deprecated count more.
+func allRequirements(p *batchapi.ContainerProperties) []batchapi.ResourceRequirement {
+	var old []batchapi.ResourceRequirement
+	if p.Vcpus != nil {
+		old = append(old, batchapi.ResourceRequirement{Type: batchapi.ResourceTypeVcpu, Value: itoa(int64(*p.Vcpus))})
 	}
-	n, err := strconv.ParseUint(whole+(part + "000")[:3], 10, 32)
-	return int64(n), err == nil
+	if p.Memory != nil {
+		old = append(old, batchapi.ResourceRequirement{Type: batchapi.ResourceTypeMemory, Value: itoa(int64(*p.Memory))})
+	}
+	if len(old) == 0 {
+		return p.ResourceRequirements
+	}
+	return mergeRequirements(old, p.ResourceRequirements)
 }
 
 func (s *spec) retryStrategy() *batchapi.RetryStrategy {
@@ -211,19 +141,26 @@ func (s *spec) timeout() *batchapi.JobTimeout {
 	return s.definition.req.Timeout
 }
 
+func (s *spec) propagateTags() *bool {
+	if s.submit.PropagateTags != nil {
+		return s.submit.PropagateTags
+	}
+	return s.definition.req.PropagateTags
+}
+
 // defaultLogGroup is where AWS Batch puts output by default.
 const defaultLogGroup = "/aws/batch/job"
 
-// log returns the group of the job's output and the stream of an attempt. Both
-// are empty where the output goes elsewhere.
+// log returns the group of a container's output and the stream of an attempt.
+// Both are empty where the output goes elsewhere.
 //
 // https://docs.aws.amazon.com/batch/latest/userguide/using_awslogs.html
-func (s *spec) log(attempt batch.AttemptID) (group, stream string) {
+func (s *spec) log(c *batchapi.TaskContainerProperties, attempt batch.AttemptID) (group, stream string) {
 	group, prefix := defaultLogGroup, s.definition.name
 	if len(prefix) > 200 {
 		prefix = prefix[:200]
 	}
-	if l := s.properties().LogConfiguration; l != nil {
+	if l := c.LogConfiguration; l != nil {
 		if l.LogDriver != batchapi.LogDriverAwslogs {
 			return "", ""
 		}
@@ -234,7 +171,11 @@ func (s *spec) log(attempt batch.AttemptID) (group, stream string) {
 			prefix = p
 		}
 	}
-	return group, prefix + "/default/" + attempt.TaskID()
+	name := c.Name
+	if name == "" {
+		name = defaultContainer
+	}
+	return group, prefix + "/" + name + "/" + attempt.TaskID()
 }
 
 func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

@@ -93,8 +93,11 @@ func (s *Service) submission(ctx context.Context, in *batchapi.SubmitJobRequest)
 	if err != nil {
 		return cmd, err
 	}
-	job := spec{definition: d, submit: *in}
-	needs, err := s.checkSpec(&job)
+	job, err := newSpec(d, in)
+	if err != nil {
+		return cmd, err
+	}
+	needs, err := job.checkNeeds()
 	if err != nil {
 		return cmd, err
 	}
@@ -119,7 +122,10 @@ func (s *Service) submission(ctx context.Context, in *batchapi.SubmitJobRequest)
 	if in.ArrayProperties != nil {
 		cmd.Size = *in.ArrayProperties.Size
 	}
-	return cmd, nil
+	if err = s.checkQueue(ctx, queue, job); err != nil {
+		return cmd, err
+	}
+	return cmd, job.checkRunnable()
 }
 
 // checkSubmit makes the checks that need no definition.
@@ -129,12 +135,6 @@ func checkSubmit(in *batchapi.SubmitJobRequest) error {
 		return invalid("Job name should match valid pattern")
 	case len(in.DependsOn) > 0:
 		return notBuilt("dependsOn")
-	case in.NodeOverrides != nil:
-		return notBuilt("nodeOverrides")
-	case in.EcsPropertiesOverride != nil:
-		return notBuilt("ecsPropertiesOverride")
-	case in.EksPropertiesOverride != nil:
-		return notBuilt("eksPropertiesOverride")
 	case in.ShareIdentifier != "" || in.SchedulingPriorityOverride != nil && *in.SchedulingPriorityOverride != 0:
 		// Clients that always send a priority send zero.
 		return invalid("Job with shareIdentifier or schedulingPriority can onlybe submitted to job queue with fair share scheduling policy.")
@@ -147,38 +147,25 @@ func checkSubmit(in *batchapi.SubmitJobRequest) error {
 	if err := checkRetry(in.RetryStrategy); err != nil {
 		return err
 	}
-	if err := checkTimeout(in.Timeout); err != nil {
-		return err
-	}
-	if o := in.ContainerOverrides; o != nil {
-		if o.InstanceType != "" {
-			return notBuilt("containerOverrides.instanceType")
-		}
-		if _, err := checkTypes(o.ResourceRequirements); err != nil {
-			return err
-		}
-		return checkEnvironment(o.Environment)
-	}
-	return nil
+	return checkTimeout(in.Timeout)
 }
 
-// checkSpec checks what only the definition and the overrides together tell.
-func (s *Service) checkSpec(job *spec) (amounts, error) {
-	if job.fargate() && job.overrides().Vcpus != nil {
-		return amounts{}, invalid("vcpus is not applicable for Fargate. Use resource requirements instead.")
-	}
-	if job.fargate() && job.overrides().Memory != nil {
-		return amounts{}, invalid("memory is not applicable for Fargate. Use resource requirements instead.")
-	}
-	needs, err := job.needs()
-	if err != nil {
-		return needs, err
-	}
-	if job.fargate() {
-		if err = checkFargate(needs); err != nil {
-			return needs, err
+// checkNeeds checks what the overrides have made of the definition and returns
+// what one node needs. A pod needs nothing that is counted yet.
+func (s *spec) checkNeeds() (n amounts, err error) {
+	for i := range s.parts {
+		p := &s.parts[i]
+		if p.EksProperties != nil {
+			err = checkEKS(p.EksProperties)
+		} else if n, err = needsOf(s.platform, taskOfPart(p)); err == nil && s.fargate() {
+			err = checkFargateSize(n)
+		}
+		if err == nil {
+			err = checkConsumables(p.ConsumableResourceProperties)
+		}
+		if err != nil {
+			return n, err
 		}
 	}
-	_, err = job.command()
-	return needs, err
+	return n, nil
 }
