@@ -52,15 +52,21 @@ func (s *Supervisor) run(ctx context.Context, a *attempt, job Job) (End, bool) {
 		err := s.start(ctx, a, job)
 		var start *driver.StartError
 		switch {
-		case a.stopped() && ctx.Err() == nil && err != nil:
-			// Given up while it was starting: what there is of it goes with Remove.
-			return End{StatusReason: reasonStartFailed}, true
 		case errors.As(err, &start):
 			end := End{StatusReason: reasonStartFailed}
 			end.Reason = cut(start.Reason)
 			return end, true
 		case errors.Is(err, driver.ErrUnknown):
 			return lost, true
+		case err != nil && a.stopped():
+			// Given up, unless a server before us, or this start, has
+			// brought it to run.
+			if a.ran, err = s.held(ctx, a, job); err != nil {
+				return End{}, false
+			}
+			if !a.ran {
+				return End{StatusReason: reasonStartFailed}, true
+			}
 		case err != nil:
 			return End{}, false
 		}
@@ -113,6 +119,15 @@ func (s *Supervisor) start(ctx context.Context, a *attempt, job Job) error {
 		}
 	}()
 	return s.retry(ctx, a, "start", func() error { return s.o.Driver.Start(ctx, job.Spec) })
+}
+
+// held stops the attempt and reports whether the driver has it.
+func (s *Supervisor) held(ctx context.Context, a *attempt, job Job) (bool, error) {
+	err := s.retry(ctx, a, "stop", func() error { return s.o.Driver.Stop(ctx, a.id.Unit(0), job.Spec.StopTimeout) })
+	if errors.Is(err, driver.ErrUnknown) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 var errStopped = errors.New("stopped before it ran")

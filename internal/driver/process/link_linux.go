@@ -142,7 +142,12 @@ func (l *link) list() []batch.UnitID {
 	return ids
 }
 
-// call asks the runner and waits for its answer.
+// lateAnswer is how long an answer is awaited after nobody wants it any more.
+const lateAnswer = 5 * time.Second
+
+// call asks the runner and waits for its answer, which takes moments. So it does
+// when ctx has ended meanwhile: the runner does what it was asked anyway, and an
+// attempt that runs must not be taken for one that never started.
 func (l *link) call(ctx context.Context, q request) error {
 	answer := make(chan message, 1)
 	l.mu.Lock()
@@ -157,23 +162,36 @@ func (l *link) call(ctx context.Context, q request) error {
 	l.out.put(f)
 	select {
 	case m := <-answer:
-		switch {
-		case m.Refusal != "":
-			return &driver.StartError{Reason: m.Refusal}
-		case m.Unknown:
-			return driver.ErrUnknown
-		case m.Fault != "":
-			return fmt.Errorf("runner: %s", m.Fault)
-		}
-		return nil
+		return m.err()
 	case <-l.gone:
 		return errGone
 	case <-ctx.Done():
+	}
+	late := time.NewTimer(lateAnswer)
+	defer late.Stop()
+	select {
+	case m := <-answer:
+		return m.err()
+	case <-l.gone:
+	case <-late.C:
 		l.mu.Lock()
 		delete(l.calls, q.Seq)
 		l.mu.Unlock()
-		return ctx.Err()
 	}
+	return ctx.Err()
+}
+
+// err is the runner's answer as an error.
+func (m message) err() error {
+	switch {
+	case m.Refusal != "":
+		return &driver.StartError{Reason: m.Refusal}
+	case m.Unknown:
+		return driver.ErrUnknown
+	case m.Fault != "":
+		return fmt.Errorf("runner: %s", m.Fault)
+	}
+	return nil
 }
 
 // launcher starts runners.
