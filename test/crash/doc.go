@@ -1,14 +1,16 @@
 // Package crash holds tests that kill the real thing: they build the binary,
-// run `barge serve` on a directory of their own, kill the server at bad moments,
-// and account for every job in the end.
+// run `barge serve` on a directory of their own, take away the server, its
+// runner or its disk space at bad moments, and account for every job in the end.
 //
 // What an account is: every acknowledged job exists and reaches a terminal
 // state; each of its attempts began exactly once (the job itself writes down
-// that it did, outside Barge); exit codes and attempts are those of the job's
+// that it did, outside Barge, where it is a process); exit codes and attempts are those of the job's
 // script; the log of each attempt holds its lines once, in order and whole; an
 // array's summary is that of its children. A submit without an answer may have
 // happened or not, but not by half.
 //
 // There is nothing here but tests. They need Linux, since jobs are processes.
-// -crashes=50, or BARGE_CRASHES=50, kills more often than the default.
+// -crashes=50, or BARGE_CRASHES=50, kills more often than the default. Tests
+// with a container engine or with root's rights are skipped where there is none,
+// unless BARGE_REQUIRE, a list with commas, names docker or root.
 package crash

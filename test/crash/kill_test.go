@@ -21,6 +21,7 @@ type load struct {
 	t     *testing.T
 	c     *client
 	marks string
+	pace  int // how long a submitter waits at most between two orders, in milliseconds
 
 	mu     sync.Mutex // guards what follows
 	orders []*order
@@ -86,13 +87,13 @@ func (l *load) submitter(ctx context.Context, rng *rand.Rand, client int) {
 		l.mu.Lock()
 		l.orders = append(l.orders, &o)
 		l.mu.Unlock()
-		pace(ctx, rng, 120)
+		pace(ctx, rng, l.pace)
 	}
 }
 
 // ender cancels and terminates.
 func (l *load) ender(ctx context.Context, rng *rand.Rand) {
-	for ; ctx.Err() == nil; pace(ctx, rng, 250) {
+	for ; ctx.Err() == nil; pace(ctx, rng, 2*l.pace) {
 		for _, o := range l.pick(rng, 1) {
 			l.mu.Lock()
 			o.ended = true
@@ -147,24 +148,31 @@ func pace(ctx context.Context, rng *rand.Rand, most int) {
 // TestKills kills the server at random moments while clients are busy.
 func TestKills(t *testing.T) {
 	t.Parallel()
-	t.Logf("-seed=%d -crashes=%d", *seed, *crashes)
-	rng := func(n uint64) *rand.Rand { return rand.New(rand.NewPCG(uint64(*seed), n)) }
 	s := newServer(t, "process")
 	s.start()
 	if err := s.setUp(t.Context(), 16, "unused"); err != nil {
 		t.Fatal(err)
 	}
-	l := &load{t: t, c: s.client, marks: s.marks, last: make(map[string]types.JobStatus)}
+	kills(t, s, &load{pace: 120}, 3, *crashes)
+}
+
+// kills kills the server so many times under the load of so many submitters, and
+// accounts for all that they asked for.
+func kills(t *testing.T, s *server, l *load, submitters, crashes int) {
+	t.Helper()
+	t.Logf("-seed=%d, %d crashes", *seed, crashes)
+	rng := func(n uint64) *rand.Rand { return rand.New(rand.NewPCG(uint64(*seed), n)) }
+	l.t, l.c, l.marks, l.last = t, s.client, s.marks, make(map[string]types.JobStatus)
 	ctx, cancel := context.WithCancel(t.Context())
 	var clients sync.WaitGroup
-	for i := range 3 {
+	for i := range submitters {
 		clients.Go(func() { l.submitter(ctx, rng(uint64(i)), i) })
 	}
 	clients.Go(func() { l.ender(ctx, rng(10)) })
 	clients.Go(func() { l.describer(ctx, rng(11)) })
 
 	moment := rng(12)
-	for range *crashes {
+	for range crashes {
 		pace(ctx, moment, 1500)
 		switch moment.IntN(6) {
 		case 0:
@@ -183,4 +191,7 @@ func TestKills(t *testing.T) {
 	clients.Wait()
 	s.account(t, l.orders)
 	t.Logf("%d submits and %d ends were acknowledged; %d and %d had no answer", l.saw[0], l.saw[2], l.saw[1], l.saw[3])
+	if l.saw[0] < crashes {
+		t.Errorf("only %d submits were acknowledged over %d crashes: that shows little", l.saw[0], crashes)
+	}
 }

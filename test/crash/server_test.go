@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -52,6 +53,18 @@ func buildAndRun(m *testing.M) int {
 		return 1
 	}
 	return m.Run()
+}
+
+// need skips the test for want of something, unless BARGE_REQUIRE names it.
+func need(t *testing.T, what string, err error) {
+	t.Helper()
+	if err == nil {
+		return
+	}
+	if slices.Contains(strings.Split(os.Getenv("BARGE_REQUIRE"), ","), what) {
+		t.Fatalf("BARGE_REQUIRE names %s: %v", what, err)
+	}
+	t.Skipf("needs %s: %v", what, err)
 }
 
 // patience is how long the machine may take for what should take moments.
