@@ -56,6 +56,9 @@ func run(ctx context.Context, c config, out io.Writer) (err error) {
 	}
 	start("http", func(ctx context.Context) error { return serveHTTP(ctx, server, listener) })
 	start("host", p.supervisor.Run)
+	if c.KeepJobs != 0 {
+		start("retention", func(ctx context.Context) error { return p.engine.Retain(ctx, time.Duration(c.KeepJobs)) })
+	}
 	start("engine", p.engine.Run)
 	start("logs", p.logs.Run)
 	start("store", p.store.Run)

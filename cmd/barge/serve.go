@@ -21,6 +21,7 @@ type config struct {
 	Docker   string // the engine's address, empty for the default one
 	Scope    batch.Scope
 	Insecure bool
+	KeepJobs retention // that have ended
 	settings
 }
 
@@ -30,7 +31,7 @@ func defaultConfig() config {
 		data = filepath.Join(home, ".barge")
 	}
 	return config{
-		Listen: "127.0.0.1:8642", Data: data, Driver: "auto",
+		Listen: "127.0.0.1:8642", Data: data, Driver: "auto", KeepJobs: retention(30 * day),
 		Scope: batch.Scope{Partition: "aws", Region: "us-east-1", Account: "123456789012"},
 	}
 }
@@ -91,6 +92,7 @@ func newServeCommand() *cobra.Command {
 	f.StringVar(&c.Scope.Region, "region", c.Scope.Region, "region in the ARNs")
 	f.StringVar(&c.Scope.Account, "account", c.Scope.Account, "account in the ARNs")
 	c.settings.flags(f)
+	f.Var(&c.KeepJobs, "keep-jobs", "how long jobs are kept that have ended, such as 30d or 36h, or forever")
 	f.BoolVar(&c.Insecure, "insecure-no-auth", false, "listen on an address that others can reach, without authentication")
 	return cmd
 }

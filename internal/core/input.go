@@ -105,6 +105,7 @@ type Reply struct {
 	ID       int64       // the row key of what was made
 	Revision int32       // of a definition
 	Job      batch.JobID // that was made, now or by an earlier submit with the same claim
+	Count    int         // of jobs that were dropped
 	Total    int64       // of a consumable resource
 }
 

@@ -21,7 +21,8 @@ import (
 // be done as the answer. `go test ./internal/core -rewrite` writes the answers.
 //
 // Each line is one input, stepped and followed by Place: `environment`,
-// `queue`, `host`, `submit`, `recall`, `running`, `exit`, `cancel`, `terminate`,
+// `queue`, `host`, `submit`, `recall`, `prune` (with the names of
+// jobs, as a store might propose them), `running`, `exit`, `cancel`, `terminate`,
 // `consumable`, `quantity` and `unmake` (a consumable resource), `at` (sets
 // the time, in seconds, and ticks; `clock` does not tick). `front` shows the first
 // jobs of a queue. `reload` rebuilds the state from its
@@ -94,6 +95,8 @@ func (w *world) run(t *testing.T, line string) string {
 			Needs: batch.Resources{MilliVCPU: int64(num("vcpu", 1)) * 1000, MemoryMiB: int64(num("mem", 128))}, Rules: rules(args["rules"]),
 			Claim: claimOf(args["token"], args["request"]), Consumes: consumes(t, args["consumes"]),
 		}
+	case "prune":
+		in = w.prune(num("keep", 0), plain)
 	case "recall":
 		in = Recall{Claim: claimOf(args["token"], args["request"])}
 	case "consumable":
@@ -177,6 +180,16 @@ func (w *world) front(queue string) string {
 	return strings.TrimSuffix(b.String(), ",") + "\n"
 }
 
+// prune proposes jobs, with what their rows say of their end.
+func (w *world) prune(keep int, names []string) Prune {
+	in := Prune{Keep: int64(keep) * 1000}
+	for _, name := range names {
+		row := w.rows.jobs[batch.JobRef{ID: w.names[name]}]
+		in.Jobs = append(in.Jobs, EndedJob{Seq: row.Seq, Ref: row.Ref, StoppedAt: row.StoppedAt})
+	}
+	return in
+}
+
 // claimOf makes digests of short words.
 func claimOf(token, request string) (c Claim) {
 	copy(c.Token[:], token)
@@ -231,6 +244,8 @@ func (w *world) describe() string {
 		switch c := c.(type) {
 		case ClaimPut:
 			fmt.Fprintf(&b, "  %s is %s until %d s\n", bytes.TrimRight(c.Row.Token[:], "\x00"), w.name(batch.JobRef{ID: c.Row.Job}), c.Row.Until/1000)
+		case JobDrop:
+			fmt.Fprintf(&b, "  %s is dropped\n", w.name(c.Ref))
 		case ClaimDrop:
 			fmt.Fprintf(&b, "  %s is forgotten\n", bytes.TrimRight(c.Token[:], "\x00"))
 		}
@@ -389,6 +404,8 @@ func (r *rows) apply(c Change) {
 		r.revisions[c.Row.Name] = c.Row.Revision
 	case JobPut:
 		r.jobs[c.Row.Ref] = c.Row
+	case JobDrop:
+		delete(r.jobs, c.Ref)
 	case ClaimPut:
 		r.claims[c.Row.Token] = &c.Row
 	case ClaimDrop:

@@ -22,6 +22,8 @@ func (s *State) Step(now batch.Instant, in Input, out *Output) *batch.Error {
 		return s.stepRegisterDefinition(now, in, out)
 	case Submit:
 		return s.stepSubmit(now, in, out)
+	case Prune:
+		s.stepPrune(now, in, out)
 	case Recall:
 		return s.stepRecall(now, in, out)
 	case Cancel:

@@ -200,7 +200,7 @@ func keyOf(c core.Change) rowKey {
 		return rowKey{6, c.Row.ID}
 	case core.ConsumableDelete:
 		return rowKey{6, c.ID}
-	case core.PolicyPut, core.AttemptPut, core.BasketPut, core.ClaimPut, core.ClaimDrop:
+	case core.PolicyPut, core.AttemptPut, core.BasketPut, core.ClaimPut, core.ClaimDrop, core.JobDrop:
 	}
 	return rowKey{}
 }

@@ -119,6 +119,10 @@ type Store interface {
 	// array. Attempts and Spec are not filled in.
 	ListJobs(ctx context.Context, f JobFilter) ([]Job, error)
 
+	// Ended returns up to limit jobs, no children, that have ended at or
+	// before a moment, the longest ago first.
+	Ended(ctx context.Context, until batch.Instant, limit int) ([]core.EndedJob, error)
+
 	// Environments and Queues return all rows in the order of their names.
 	Environments(ctx context.Context) ([]core.EnvironmentRow, error)
 	Queues(ctx context.Context) ([]core.QueueRow, error)

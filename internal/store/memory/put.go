@@ -76,6 +76,8 @@ func (s *Store) put(c core.Change) error {
 		}
 		set(s, s.policies, c.Row.ID, c.Row)
 		s.last.Policy = max(s.last.Policy, c.Row.ID)
+	case core.JobDrop:
+		return s.dropJob(c)
 	case core.ClaimPut:
 		set(s, s.claims, c.Row.Token, c.Row)
 	case core.ClaimDrop:
@@ -126,6 +128,31 @@ func (s *Store) submit(r core.JobRow) {
 		i, _ := slices.BinarySearch(list, r.Seq)
 		s.submitted[r.Queue] = slices.Delete(list, i, i+1)
 	})
+}
+
+// dropJob removes an ended job with its children.
+func (s *Store) dropJob(c core.JobDrop) error {
+	if _, ok := s.refs[c.Ref]; !ok {
+		return nil // it has gone before
+	}
+	j := s.jobs[c.Seq]
+	if j.Ref != c.Ref || c.Ref.Child != 0 || !j.State.Terminal() {
+		return fmt.Errorf("job %s has no row %d that is terminal", c.Ref, c.Seq)
+	}
+	for child := range j.Size + 1 {
+		ref := batch.JobRef{ID: c.Ref.ID, Child: child}
+		if seq, has := s.refs[ref]; has {
+			drop(s, s.refs, ref)
+			drop(s, s.jobs, seq)
+			drop(s, s.first, seq)
+			drop(s, s.attempts, seq)
+		}
+	}
+	list := s.submitted[j.Queue]
+	i, _ := slices.BinarySearch(list, c.Seq)
+	s.submitted[j.Queue] = slices.Delete(slices.Clone(list), i, i+1)
+	s.undo = append(s.undo, func() { s.submitted[j.Queue] = list })
+	return nil
 }
 
 func (s *Store) putAttempt(r core.AttemptRow) error {

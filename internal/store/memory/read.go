@@ -108,6 +108,21 @@ func matches(p store.Pattern, text, want string) bool {
 	return want == "" || text == want
 }
 
+// Ended implements [store.Store].
+func (s *Store) Ended(ctx context.Context, until batch.Instant, limit int) ([]core.EndedJob, error) {
+	return view(ctx, s, func() (out []core.EndedJob) {
+		for _, j := range s.jobs {
+			if j.Ref.Child == 0 && j.State.Terminal() && j.StoppedAt <= until {
+				out = append(out, core.EndedJob{Seq: j.Seq, Ref: j.Ref, StoppedAt: j.StoppedAt, Rows: 2 + 2*j.Size + j.Attempt})
+			}
+		}
+		slices.SortFunc(out, func(a, b core.EndedJob) int {
+			return cmp.Or(cmp.Compare(a.StoppedAt, b.StoppedAt), cmp.Compare(a.Seq, b.Seq))
+		})
+		return out[:min(len(out), max(0, limit))]
+	})
+}
+
 // Environments implements [store.Store].
 func (s *Store) Environments(ctx context.Context) ([]core.EnvironmentRow, error) {
 	return view(ctx, s, func() []core.EnvironmentRow {

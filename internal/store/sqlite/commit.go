@@ -15,6 +15,7 @@ import (
 // writer is the connection that commits, and its statements.
 type writer struct {
 	*conn
+	dropAttempts, dropSpec, dropJob        *statement
 	prepared                               []*statement // all of them
 	begin, commit, rollback, advance       *statement
 	insertJob, updateJob, insertSpec       *statement
@@ -50,6 +51,12 @@ func (w *writer) prepare(ctx context.Context) error {
 		{&w.host, 7, replace("hosts", hostColumns, 1)},
 		{&w.policy, 2, replace("policies", policyColumns, 1)},
 		{&w.putClaim, 4, replace("claims", claimColumns, 1)},
+		// The job's children are those with its id; its own row says that it has
+		// ended, and is the one that has to be there.
+		{&w.dropAttempts, 1, `DELETE FROM attempts WHERE job IN (SELECT seq FROM jobs WHERE id = ?)`},
+		{&w.dropSpec, 1, `DELETE FROM job_specs WHERE seq = ?`},
+		{&w.dropJob, 2, `DELETE FROM jobs WHERE id = ?1 AND EXISTS
+			(SELECT 1 FROM jobs p WHERE p.seq = ?2 AND p.id = ?1 AND p.child = 0 AND p.state >= 5)`},
 		{&w.dropClaim, 1, `DELETE FROM claims WHERE token = ?`},
 		{&w.consumable, 7, replace("consumables", consumableColumns, 1)},
 		{&w.deleteConsumable, 1, `DELETE FROM consumables WHERE id = ?`},
@@ -150,7 +157,7 @@ func highest(changes []core.Change) (top core.Counters) {
 		switch c := c.(type) {
 		case core.JobPut:
 			top.Job = max(top.Job, c.Row.Seq)
-		case core.AttemptPut, core.ClaimPut, core.ClaimDrop:
+		case core.AttemptPut, core.ClaimPut, core.ClaimDrop, core.JobDrop:
 		case core.EnvironmentPut:
 			top.Environment = max(top.Environment, c.Row.ID)
 		case core.QueuePut:
@@ -205,6 +212,8 @@ func (w *writer) put(c core.Change) error {
 			return err
 		}
 		_, err = w.policy.run(c.Row.ID, string(rules))
+	case core.JobDrop:
+		err = w.drop(c)
 	case core.ClaimPut:
 		r := &c.Row
 		_, err = w.putClaim.run(r.Token[:], r.Request[:], r.Job[:], int64(r.Until))
@@ -251,4 +260,22 @@ func (w *writer) putJob(r *core.JobRow, first *core.NewJob) error {
 	}
 	_, err := w.insertSpec.run(r.Seq, r.Queue, first.Name, nullable(first.Share), blob(first.Spec))
 	return err
+}
+
+// drop removes a job, its children, and what belongs to them. References are
+// checked at the end of the round.
+func (w *writer) drop(c core.JobDrop) error {
+	if _, err := w.dropAttempts.run(c.Ref.ID[:]); err != nil {
+		return err
+	}
+	n, err := w.dropJob.run(c.Ref.ID[:], c.Seq)
+	if err != nil || n > 0 {
+		if err == nil {
+			_, err = w.dropSpec.run(c.Seq)
+		}
+		return err
+	}
+	return w.query(context.Background(), `SELECT state FROM jobs WHERE id = ? AND child = 0`, func(record) error {
+		return fmt.Errorf("job %s has no row %d that is terminal", c.Ref, c.Seq)
+	}, c.Ref.ID[:])
 }

@@ -125,3 +125,13 @@ func (l *lookup) row(ctx context.Context, ref batch.JobRef) (*store.Job, error) 
 	}
 	return j, nil
 }
+
+// Ended implements [store.Store].
+func (s *Store) Ended(ctx context.Context, until batch.Instant, limit int) ([]core.EndedJob, error) {
+	return list(ctx, s, "ended jobs", func(r record) (core.EndedJob, error) {
+		j := core.EndedJob{Seq: r.int(0), StoppedAt: r.instant(2), Rows: 2 + 2*r.int32(3) + r.int32(4)}
+		copy(j.Ref.ID[:], r.bytes(1))
+		return j, nil
+	}, `SELECT seq, id, stopped_at, size, attempt FROM jobs INDEXED BY ended_jobs
+		WHERE child = 0 AND state >= 5 AND stopped_at <= ? ORDER BY stopped_at, seq LIMIT ?`, int64(until), max(0, limit))
+}

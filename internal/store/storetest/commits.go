@@ -252,6 +252,7 @@ func testCancelled(t *testing.T, h Harness) {
 			_, err := s.ListJobs(ctx, store.JobFilter{Queue: 1, State: batch.Runnable, Limit: 1})
 			return err
 		},
+		"Ended":           func() error { _, err := s.Ended(ctx, w.now, 1); return err },
 		"Environments":    func() error { _, err := s.Environments(ctx); return err },
 		"Queues":          func() error { _, err := s.Queues(ctx); return err },
 		"Definitions":     func() error { _, err := s.Definitions(ctx, store.DefinitionFilter{Limit: 1}); return err },

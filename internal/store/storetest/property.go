@@ -26,6 +26,7 @@ func Same(t *rapid.T, stores ...store.Store) {
 		"consume":  c.consumable,
 		"place":    func(t *rapid.T) { w.state.Place(w.now, rapid.IntRange(0, 4).Draw(t, "budget"), &w.out) },
 		"report":   c.report,
+		"prune":    c.prune,
 		"tick": func(t *rapid.T) {
 			w.now += batch.Instant(rapid.SampledFrom([]int64{0, 1, 90_000, 25 * 60 * 60 * 1000}).Draw(t, "ms"))
 			if err := w.step(core.Tick{}); err != nil {
@@ -84,6 +85,27 @@ func (c *chaos) submit(t *rapid.T) {
 	}
 	if c.state.Jobs() > jobs { // else the token was known
 		c.jobs = append(c.jobs, s)
+	}
+}
+
+// prune drops what a store proposes, which is to be the same for all.
+func (c *chaos) prune(t *rapid.T) {
+	c.commit()
+	limit := rapid.IntRange(0, 3).Draw(t, "limit")
+	keep := rapid.SampledFrom([]int64{0, 60_000}).Draw(t, "keep")
+	var jobs []core.EndedJob
+	for i, s := range c.stores {
+		ended, err := s.Ended(context.Background(), c.now, limit)
+		if err != nil {
+			t.Fatalf("ended jobs: %v", err)
+		}
+		if i > 0 {
+			same(t, fmt.Sprintf("ended jobs: store 0 and store %d", i), jobs, ended)
+		}
+		jobs = ended
+	}
+	if err := c.step(core.Prune{Keep: keep, Jobs: jobs}); err != nil {
+		t.Fatalf("prune: %v", err)
 	}
 }
 

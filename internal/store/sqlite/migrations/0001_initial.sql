@@ -149,6 +149,9 @@ CREATE INDEX jobs_by_basket ON jobs (basket, state, seq) WHERE basket > 0 AND ch
 CREATE INDEX jobs_by_definition ON jobs (queue, definition, seq) WHERE child = 0;
 CREATE INDEX jobs_by_time ON jobs (queue, created_at, seq) WHERE child = 0;
 
+-- Finds the jobs that ended long ago.
+CREATE INDEX ended_jobs ON jobs (stopped_at, seq) WHERE child = 0 AND state >= 5;
+
 -- Finds the active children after a start: few, however many have ended.
 CREATE INDEX active_children ON jobs (seq) WHERE child > 0 AND state < 5;
 
