@@ -113,11 +113,8 @@ func (s *Service) listFilter(ctx context.Context, in *batchapi.ListJobsRequest) 
 	if f.Limit, err = limitOf(in.MaxResults, maxList); err != nil {
 		return f, err
 	}
-	if len(in.Filters) > 0 {
-		if err = s.addFilter(&f, in); err != nil {
-			return f, err
-		}
-		f.Limit = min(f.Limit, maxFiltered)
+	if err = addFilter(&f, in); err != nil {
+		return f, err
 	}
 	if in.ArrayJobId != "" {
 		ref, ok := jobRef(in.ArrayJobId)
@@ -137,45 +134,28 @@ func (s *Service) listFilter(ctx context.Context, in *batchapi.ListJobsRequest) 
 
 // addFilter reads the request's one filter. It takes the place of the state,
 // but for the one by share, which may have both.
-func (s *Service) addFilter(f *store.JobFilter, in *batchapi.ListJobsRequest) (err error) {
-	filter := in.Filters[0]
+func addFilter(f *store.JobFilter, in *batchapi.ListJobsRequest) error {
+	name, value, err := onlyFilter(in.Filters, "JOB_NAME", "JOB_DEFINITION", "BEFORE_CREATED_AT", "AFTER_CREATED_AT", "SHARE_IDENTIFIER")
 	switch {
-	case len(in.Filters) > 1:
-		return invalid("Only one filter key-value pair can be specified.")
-	case len(filter.Values) > 1:
-		return invalid("Filter cannot take more than one value.")
-	case len(filter.Values) == 0 || filter.Values[0] == "":
-		return invalid("Filter %s needs a value.", filter.Name)
+	case err != nil || name == "":
+		return err
 	case in.JobQueue == "":
 		return invalid("filters can be used with jobQueue only: the children of arrays have no filters.")
 	}
-	value := filter.Values[0]
-	f.AnyState = true
-	switch filter.Name { // the case matters
+	f.Limit, f.AnyState = min(f.Limit, maxFiltered), true
+	switch name {
 	case "JOB_NAME":
-		f.Name = pattern(value)
+		f.Name = foldedPattern(value)
 	case "JOB_DEFINITION":
-		return definitionFilter(f, value)
+		err = definitionFilter(f, value)
 	case "BEFORE_CREATED_AT":
-		f.CreatedBefore, err = moment(filter.Name, value)
+		f.CreatedBefore, err = moment(name, value)
 	case "AFTER_CREATED_AT":
-		f.CreatedAfter, err = moment(filter.Name, value)
+		f.CreatedAfter, err = moment(name, value)
 	case "SHARE_IDENTIFIER":
 		f.Share, f.AnyState = value, in.JobStatus == ""
-	default:
-		err = invalid("Filter name %s is not valid. Valid names: JOB_NAME, JOB_DEFINITION, BEFORE_CREATED_AT, AFTER_CREATED_AT, SHARE_IDENTIFIER.", filter.Name)
 	}
 	return err
-}
-
-// pattern reads a text with an asterisk at its end for any rest. What is no
-// name at all is the name of no job.
-func pattern(value string) store.Pattern {
-	text, prefix := strings.CutSuffix(value, "*")
-	if text != "" && !namePattern.MatchString(text) {
-		return store.Pattern{Text: value}
-	}
-	return store.Pattern{Text: text, Prefix: prefix}
 }
 
 // definitionFilter reads a name, with any rest, or a name or ARN with a revision.
@@ -185,13 +165,13 @@ func definitionFilter(f *store.JobFilter, value string) error {
 		return invalid("Filter JOB_DEFINITION takes no asterisk with an ARN.")
 	}
 	name, revision, has := strings.Cut(name, ":")
-	f.Definition = pattern(name)
+	f.Definition, f.DefinitionPrefix = strings.CutSuffix(name, "*")
 	if has {
 		n, err := strconv.ParseUint(revision, 10, 31)
-		ok = ok && err == nil && n > 0 && !f.Definition.Prefix
+		ok = ok && err == nil && n > 0 && !f.DefinitionPrefix
 		f.Revision = int32(n)
 	}
-	if !ok {
+	if !ok || f.Definition == "" && !f.DefinitionPrefix {
 		return invalid("Filter JOB_DEFINITION must be a name, name:revision or the ARN of a job definition, got %s", value)
 	}
 	return nil

@@ -48,12 +48,14 @@ type JobFilter struct {
 	State    batch.JobState
 	AnyState bool // State does not matter; for a queue with one more condition
 
-	Name Pattern // without regard to case
-	// Definition is the name of the job's definition, Revision its revision or
-	// zero for any.
-	Definition Pattern
-	Revision   int32
-	Share      string
+	Name NamePattern
+	// Definition is the name of the job's definition or, with
+	// DefinitionPrefix, what it begins with; Revision its revision or zero
+	// for any.
+	Definition       string
+	DefinitionPrefix bool
+	Revision         int32
+	Share            string
 	// CreatedAfter and CreatedBefore are exclusive.
 	CreatedAfter, CreatedBefore batch.Instant
 
@@ -71,22 +73,6 @@ type JobFilter struct {
 // Timed reports whether the condition is one of time. Such a listing is in the
 // order of creation, which is that of Seq unless the clock was set back.
 func (f *JobFilter) Timed() bool { return f.CreatedAfter != 0 || f.CreatedBefore != 0 }
-
-// Pattern is a text, or with Prefix all texts that begin with it. It has only
-// letters, digits, hyphens and underscores. The zero Pattern is none.
-type Pattern struct {
-	Text   string
-	Prefix bool
-}
-
-// End is the least text that comes after all with the prefix.
-func (p Pattern) End() string {
-	if p.Text == "" {
-		return "\x7f"
-	}
-	last := len(p.Text) - 1
-	return p.Text[:last] + string(p.Text[last]+1)
-}
 
 // DefinitionFilter selects revisions of definitions, newest first within a
 // name, names in order.

@@ -92,20 +92,13 @@ func (s *Store) listed(f *store.JobFilter, seq int64) bool {
 	}
 	first := s.first[seq]
 	d, known := s.definitions[j.Definition]
-	return matches(f.Name, strings.ToLower(first.Name), strings.ToLower(f.Name.Text)) &&
-		(known || f.Definition == (store.Pattern{})) && matches(f.Definition, d.Name, f.Definition.Text) &&
+	definition := d.Name == f.Definition || f.DefinitionPrefix && strings.HasPrefix(d.Name, f.Definition)
+	return f.Name.Match(first.Name) &&
+		(f.Definition == "" && !f.DefinitionPrefix || known && definition) &&
 		(f.Revision == 0 || d.Revision == f.Revision) &&
 		(f.Share == "" || first.Share == f.Share) &&
 		(f.CreatedBefore == 0 || j.CreatedAt < f.CreatedBefore) &&
 		(f.CreatedAfter == 0 || j.CreatedAt > f.CreatedAfter)
-}
-
-// matches compares a text with that of a pattern, in the same case.
-func matches(p store.Pattern, text, want string) bool {
-	if p.Prefix {
-		return strings.HasPrefix(text, want)
-	}
-	return want == "" || text == want
 }
 
 // Ended implements [store.Store].

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"math"
-	"strings"
 
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/store"
@@ -40,17 +39,16 @@ func (s *Store) listQueue(ctx context.Context, tx *sql.Tx, f store.JobFilter) ([
 	}
 	switch {
 	case f.Name.Prefix:
-		from := strings.ToLower(f.Name.Text)
 		return q.recentOr(ctx, `s.name >= ? AND s.name < ?`, ofName+` >= ? AND s.name < ?`,
-			from, store.Pattern{Text: from}.End())
-	case f.Name.Text != "":
-		return q.of(ctx, ofName+` = ?`, f.Name.Text)
-	case f.Definition.Prefix:
-		return q.ofDefinitions(ctx, `name >= ? AND name < ?`, f.Definition.Text, f.Definition.End())
-	case f.Definition.Text != "" && f.Revision == 0:
-		return q.ofDefinitions(ctx, `name = ?`, f.Definition.Text)
-	case f.Definition.Text != "":
-		return q.of(ctx, ofDefinition+` = (SELECT id FROM definitions WHERE name = ? AND revision = ?)`, f.Definition.Text, f.Revision)
+			f.Name.Name, afterPrefix(f.Name.Name))
+	case f.Name.Name != "":
+		return q.of(ctx, ofName+` = ?`, f.Name.Name)
+	case f.DefinitionPrefix:
+		return q.ofDefinitions(ctx, `name >= ? AND name < ?`, f.Definition, afterPrefix(f.Definition))
+	case f.Definition != "" && f.Revision == 0:
+		return q.ofDefinitions(ctx, `name = ?`, f.Definition)
+	case f.Definition != "":
+		return q.of(ctx, ofDefinition+` = (SELECT id FROM definitions WHERE name = ? AND revision = ?)`, f.Definition, f.Revision)
 	case f.Share != "":
 		return q.ofShare(ctx)
 	case f.Timed():
@@ -58,6 +56,17 @@ func (s *Store) listQueue(ctx context.Context, tx *sql.Tx, f store.JobFilter) ([
 	}
 	rows, err := tx.StmtContext(ctx, s.hot.ofQueue).QueryContext(ctx, f.Queue, int64(f.State), q.f.Before, f.Limit)
 	return all(rows, err, decodeNamedJob)
+}
+
+// afterPrefix is the least text that comes after all that begin with the prefix,
+// byte by byte.
+func afterPrefix(prefix string) string {
+	if prefix == "" {
+		return "\xff"
+	}
+	b := []byte(prefix)
+	b[len(b)-1]++ // no byte of UTF-8 is the last one that there is
+	return string(b)
 }
 
 // queueQuery makes a page of a queue's jobs.

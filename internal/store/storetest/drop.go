@@ -52,7 +52,7 @@ func testDrop(t *testing.T, h Harness) {
 	}
 	same(t, "jobs left", []batch.JobRef{ref(3), batch.ChildRef(id(3), 0), ref(5)}, left)
 	same(t, "ended jobs", []byte(nil), ended(w.now+9, 9))
-	for _, f := range []store.JobFilter{{Name: store.Pattern{Prefix: true}}, {Definition: store.Pattern{Text: "d"}}, {CreatedAfter: 1}} {
+	for _, f := range []store.JobFilter{{Name: store.NamePattern{Prefix: true}}, {Definition: "d"}, {CreatedAfter: 1}} {
 		f.Queue, f.AnyState = 1, true
 		same(t, "jobs listed", []byte{5, 3}, w.pages(s, f))
 	}

@@ -64,22 +64,22 @@ func testFilters(t *testing.T, h Harness) {
 	w.place(2) // jobs 1 and 2
 	w.do(w.end(0))
 
-	pattern := func(text string, prefix bool) store.Pattern { return store.Pattern{Text: text, Prefix: prefix} }
+	pattern := func(name string, prefix bool) store.NamePattern { return store.NamePattern{Name: name, Prefix: prefix} }
 	for _, c := range []struct {
 		name string
 		f    store.JobFilter
 		want []byte
 	}{
-		{"a name in any case", store.JobFilter{Name: pattern("tRAIN", false), AnyState: true}, []byte{8, 3, 1}},
-		{"names that begin alike", store.JobFilter{Name: pattern("TRAIN", true), AnyState: true}, []byte{8, 6, 5, 3, 2, 1}},
-		{"names that begin with the last letter", store.JobFilter{Name: pattern("Z", true), AnyState: true}, []byte{7}},
+		{"a name in any case", store.JobFilter{Name: pattern("train", false), AnyState: true}, []byte{8, 3, 1}},
+		{"names that begin alike", store.JobFilter{Name: pattern("train", true), AnyState: true}, []byte{8, 6, 5, 3, 2, 1}},
+		{"names that begin with the last letter", store.JobFilter{Name: pattern("z", true), AnyState: true}, []byte{7}},
 		{"any name", store.JobFilter{Name: pattern("", true), AnyState: true}, []byte{8, 7, 6, 5, 3, 2, 1}},
 		{"no such name", store.JobFilter{Name: pattern("trai", false), AnyState: true}, nil},
-		{"a definition", store.JobFilter{Definition: pattern("d", false), AnyState: true}, []byte{8, 7, 6, 2, 1}},
-		{"a definition in capitals", store.JobFilter{Definition: pattern("D", false), AnyState: true}, []byte{3}},
-		{"a revision", store.JobFilter{Definition: pattern("d", false), Revision: 2, AnyState: true}, []byte{6, 2}},
-		{"no such revision", store.JobFilter{Definition: pattern("d", false), Revision: 3, AnyState: true}, nil},
-		{"definitions that begin alike", store.JobFilter{Definition: pattern("d", true), AnyState: true}, []byte{8, 7, 6, 5, 2, 1}},
+		{"a definition", store.JobFilter{Definition: "d", AnyState: true}, []byte{8, 7, 6, 2, 1}},
+		{"a definition in capitals", store.JobFilter{Definition: "D", AnyState: true}, []byte{3}},
+		{"a revision", store.JobFilter{Definition: "d", Revision: 2, AnyState: true}, []byte{6, 2}},
+		{"no such revision", store.JobFilter{Definition: "d", Revision: 3, AnyState: true}, nil},
+		{"definitions that begin alike", store.JobFilter{Definition: "d", DefinitionPrefix: true, AnyState: true}, []byte{8, 7, 6, 5, 2, 1}},
 		{"a share", store.JobFilter{Share: "red", AnyState: true}, []byte{7, 5, 1}},
 		{"a share's runnable jobs", store.JobFilter{Share: "red", State: batch.Runnable}, []byte{7}},
 		{"a share's pending jobs", store.JobFilter{Share: "red", State: batch.Pending}, []byte{5}},
@@ -114,5 +114,5 @@ func testFilters(t *testing.T, h Harness) {
 	commit(t, s, w.round, changes...)
 	same(t, "names that begin alike, far back", []byte{8, 6, 5, 3, 2, 1}, w.pages(s, store.JobFilter{Queue: 1, Name: pattern("train", true), AnyState: true}))
 	same(t, "definitions that begin alike, far back", []byte{8, 7, 6, 5, 2, 1},
-		w.pages(s, store.JobFilter{Queue: 1, Definition: pattern("d", true), AnyState: true}))
+		w.pages(s, store.JobFilter{Queue: 1, Definition: "d", DefinitionPrefix: true, AnyState: true}))
 }

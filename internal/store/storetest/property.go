@@ -282,8 +282,8 @@ func (c *chaos) readAll(s store.Store) (names []string, results []any) {
 	}
 	same(c.t, "the states of jobs described and listed", states, listed)
 	for _, f := range []store.JobFilter{
-		{Name: store.Pattern{Text: "JOB-b"}}, {Name: store.Pattern{Text: "Job-", Prefix: true}}, {Name: store.Pattern{Prefix: true}},
-		{Definition: store.Pattern{Text: "d"}}, {Definition: store.Pattern{Text: "a"}, Revision: 1}, {Definition: store.Pattern{Prefix: true}},
+		{Name: store.NamePattern{Name: "job-b"}}, {Name: store.NamePattern{Name: "job-", Prefix: true}}, {Name: store.NamePattern{Prefix: true}},
+		{Definition: "d"}, {Definition: "a", Revision: 1}, {DefinitionPrefix: true},
 		{Share: "red"}, {CreatedAfter: 1}, {CreatedBefore: c.now - 90_000}, {CreatedAfter: c.now - 1_000_000, CreatedBefore: c.now},
 	} {
 		f.Queue, f.AnyState = 1, true
