@@ -29,8 +29,14 @@ func TestRefsReadBack(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		ref := JobRef{ID: NewJobID(1)}
-		if rapid.Bool().Draw(t, "child") {
-			ref = ChildRef(ref.ID, rapid.IntRange(0, 999_999).Draw(t, "index"))
+		switch index := rapid.IntRange(0, 999_999).Draw(t, "index"); rapid.IntRange(0, 2).Draw(t, "kind") {
+		case 1:
+			ref = ChildRef(ref.ID, index)
+		case 2:
+			ref = NodeRef(ref.ID, index)
+			if i, node := ref.Node(); !node || i != index {
+				t.Fatalf("node %d is node %d, %t", index, i, node)
+			}
 		}
 		if got, ok := ParseJobRef(ref.String()); !ok || got != ref {
 			t.Fatalf("%s reads back as %v, %t", ref, got, ok)
@@ -48,7 +54,7 @@ func TestRefsReadBack(t *testing.T) {
 func TestMalformedRefs(t *testing.T) {
 	t.Parallel()
 	id := NewJobID(1).String()
-	for _, s := range []string{"", "x", id[1:], id + "x", id + ":", id + ":-1", id + ":01", id + ":x", id + "#0", id + ":99999999999", "{" + id + "}"} {
+	for _, s := range []string{"", "x", id[1:], id + "x", id + ":", id + ":-1", id + ":01", id + ":x", id + "#", id + "#-1", id + "#01", id + "#0:0", id + ":0#0", id + ":99999999999", "{" + id + "}"} {
 		if ref, ok := ParseJobRef(s); ok {
 			t.Errorf("%q reads as %v", s, ref)
 		}

@@ -53,45 +53,64 @@ func ParseJobID(s string) (JobID, bool) {
 	return id, true
 }
 
-// JobRef names a job or one child of an array job.
+// JobRef names a job, one child of an array job or one node of a multi-node
+// parallel job.
 type JobRef struct {
 	ID JobID
-	// Child is the array index plus one; zero for a job that is no child.
+	// Child is the array index plus one of a child, minus one minus the index of
+	// a node of a multi-node parallel job, and zero for any other job.
 	Child int32
 }
 
 // ChildRef names the child of array job id with the given zero-based index.
 func ChildRef(id JobID, index int) JobRef { return JobRef{ID: id, Child: int32(index) + 1} }
 
+// NodeRef names the node of multi-node parallel job id with the given
+// zero-based index.
+func NodeRef(id JobID, index int) JobRef { return JobRef{ID: id, Child: -int32(index) - 1} }
+
 // Index returns the zero-based array index of a child.
 func (r JobRef) Index() (index int, ok bool) { return int(r.Child) - 1, r.Child > 0 }
 
-// Parent returns the array job of a child, and r itself for any other job.
+// Node returns the zero-based index of a node of a multi-node parallel job.
+func (r JobRef) Node() (index int, ok bool) { return -int(r.Child) - 1, r.Child < 0 }
+
+// Parent returns the job of a child or node, and r itself for any other job.
 func (r JobRef) Parent() JobRef { return JobRef{ID: r.ID} }
 
-// String prints `uuid` or `uuid:index`, as AWS does.
+// String prints `uuid`, `uuid:index` for a child of an array or `uuid#index`
+// for a node, as AWS does.
 func (r JobRef) String() string {
-	if r.Child == 0 {
-		return r.ID.String()
+	if i, ok := r.Index(); ok {
+		return r.ID.String() + ":" + strconv.Itoa(i)
 	}
-	return r.ID.String() + ":" + strconv.Itoa(int(r.Child)-1)
+	if i, ok := r.Node(); ok {
+		return r.ID.String() + "#" + strconv.Itoa(i)
+	}
+	return r.ID.String()
 }
 
 // ParseJobRef reads the form that String prints.
 func ParseJobRef(s string) (JobRef, bool) {
-	uuid, index, child := strings.Cut(s, ":")
+	uuid, index, ref := s, "", ChildRef
+	if i := strings.IndexAny(s, ":#"); i >= 0 {
+		uuid, index = s[:i], s[i+1:]
+		if s[i] == '#' {
+			ref = NodeRef
+		}
+	}
 	id, ok := ParseJobID(uuid)
 	if !ok {
 		return JobRef{}, false
 	}
-	if !child {
+	if len(uuid) == len(s) {
 		return JobRef{ID: id}, true
 	}
 	n, err := strconv.ParseUint(index, 10, 30)
 	if err != nil || strconv.FormatUint(n, 10) != index {
 		return JobRef{}, false
 	}
-	return ChildRef(id, int(n)), true
+	return ref(id, int(n)), true
 }
 
 // AttemptID names one try to run a job. Everything a driver does is keyed by
@@ -101,7 +120,7 @@ type AttemptID struct {
 	Number int // from 1
 }
 
-// String prints `uuid/1` or `uuid:index/1`.
+// String prints `uuid/1`, `uuid:index/1` or `uuid#index/1`.
 func (a AttemptID) String() string { return a.Job.String() + "/" + strconv.Itoa(a.Number) }
 
 // ParseAttemptID reads the form that String prints.

@@ -4,6 +4,10 @@ import "github.com/bargehq/barge/internal/batch"
 
 func (s *State) stepCancel(now batch.Instant, in Cancel, out *Output) {
 	switch j, parent := s.jobs[in.Job], s.jobs[in.Job.Parent()]; {
+	case in.Job.Child < 0:
+		if parent.isMain(in.Job) {
+			s.endWaiting(now, parent, Cancelled, in.Reason, out)
+		}
 	case j != nil && j.array != nil:
 		s.endArray(now, j, Cancelled, in.Reason, out)
 	case j != nil:
@@ -15,6 +19,12 @@ func (s *State) stepCancel(now batch.Instant, in Cancel, out *Output) {
 
 func (s *State) stepTerminate(now batch.Instant, in Terminate, out *Output) {
 	switch j, parent := s.jobs[in.Job], s.jobs[in.Job.Parent()]; {
+	case in.Job.Child < 0:
+		if parent.isMain(in.Job) {
+			s.terminate(now, parent, in.Reason, out)
+		} else if j != nil {
+			s.terminateNode(now, j, in.Reason, out)
+		}
 	case j != nil && j.array != nil:
 		s.endArray(now, j, Terminated, in.Reason, out)
 	case j != nil:
@@ -31,13 +41,22 @@ func (s *State) terminate(now batch.Instant, j *job, reason string, out *Output)
 		s.endWaiting(now, j, Terminated, reason, out)
 		return
 	}
-	if j.flags&Terminated != 0 {
+	if j.flags&Terminated != 0 || j.decided() {
 		return
 	}
 	j.flags |= Terminated
 	s.reasons[j.ref] = reason
 	s.deadlines.Remove(j)
 	s.put(j, ended{}, out)
+	s.stop(j, out)
+}
+
+// stop asks for the end of what is live of the job.
+func (s *State) stop(j *job, out *Output) {
+	if j.gang != nil {
+		s.stopNodes(j, out)
+		return
+	}
 	out.Effects = append(out.Effects, Stop{Host: j.host.ID, Attempt: j.attemptID()})
 }
 

@@ -26,7 +26,7 @@ func (s *State) Check() error {
 		if j.ref != ref {
 			bad("job %s is filed under %s", j.ref, ref)
 		}
-		if j.state.Terminal() || j.state == batch.Submitted {
+		if j.state.Terminal() && !j.isNode() || j.state == batch.Submitted {
 			bad("job %s is active and %s", ref, j.state)
 		}
 		if j.array != nil && j.state != batch.Pending {
@@ -41,20 +41,22 @@ func (s *State) Check() error {
 		if j.waits() {
 			waiting++
 		}
-		if j.state.Live() {
+		if j.state.Live() && j.gang == nil || j.reserved() {
 			if _, ok := j.host.live[j]; !ok {
 				bad("job %s is %s and its host does not hold it", ref, j.state)
 			}
 			used[j.host] = used[j.host].Add(s.shapes.Need(j.shape))
+		}
+		if j.state.Live() && !j.isNode() { // a gang holds for all of its nodes
 			byQueue[j.queue] = byQueue[j.queue].Add(s.shapes.Need(j.shape))
 			for _, n := range s.baskets[int64(j.basket)] {
 				held[n.Resource] += n.Quantity
 			}
 		}
-		if due := j.state == batch.Running && j.timeout > 0 && j.flags&(TimedOut|Terminated) == 0; due != s.deadlines.Has(j) {
+		if due := j.timed(); due != s.deadlines.Has(j) {
 			bad("job %s (%s, timeout %d s) has a deadline: %t", ref, j.state, j.timeout, !due)
 		}
-		if p := j.parent; p != nil {
+		if p := j.parent; p != nil && p.array != nil {
 			if s.jobs[p.ref] != p {
 				bad("child %s outlives its array job", ref)
 			}
@@ -70,6 +72,7 @@ func (s *State) Check() error {
 		}
 	}
 	s.checkArrays(counts, bad)
+	s.checkGangs(bad)
 	s.claims.check(bad)
 	s.updates.check(bad)
 	s.checkConsumables(held, bad)
@@ -91,7 +94,7 @@ func (s *State) Check() error {
 			bad("host %s is oversubscribed: %s free", h.name, h.Free)
 		}
 		for j := range h.live {
-			if j.host != h || !j.state.Live() || s.jobs[j.ref] != j {
+			if j.host != h || !j.state.Live() && !j.reserved() || s.jobs[j.ref] != j {
 				bad("host %s holds job %s, which is %s", h.name, j.ref, j.state)
 			}
 		}
@@ -172,6 +175,10 @@ func (s *State) Fingerprint() uint64 {
 	slices.SortFunc(jobs, func(a, b *job) int { return int(a.seq - b.seq) })
 	for _, j := range jobs {
 		row := s.row(j, ended{})
+		if row.Gang != nil {
+			write(*row.Gang, j.gang.held, len(j.gang.nodes), j.gang.ended != nil)
+			row.Gang = nil // a pointer
+		}
 		write(row)
 		if j.array != nil {
 			above := make([]int32, 0, len(j.array.ended))

@@ -44,12 +44,15 @@ func (s *State) hostBack(h *host, capacity batch.Resources, out *Output) {
 	}
 	out.Reply = Reply{ID: h.ID}
 	for _, j := range h.attempts() {
-		if j.state == batch.Starting {
+		switch j.state {
+		case batch.Starting:
 			out.Effects = append(out.Effects, Start{Host: h.ID, Attempt: j.attemptID()})
-		} else {
+		case batch.Running:
 			out.Effects = append(out.Effects, Attach{Host: h.ID, Attempt: j.attemptID()})
+		default:
+			continue // a node that waits for its main node
 		}
-		if j.flags&(Terminated|TimedOut) != 0 {
+		if j.stopping() {
 			out.Effects = append(out.Effects, Stop{Host: h.ID, Attempt: j.attemptID()})
 		}
 	}
@@ -63,6 +66,18 @@ func (h *host) attempts() []*job {
 	}
 	slices.SortFunc(jobs, func(a, b *job) int { return int(a.seq - b.seq) })
 	return jobs
+}
+
+// hold gives the host a job's attempt.
+func (h *host) hold(j *job, need batch.Resources) {
+	h.Take(need)
+	h.live[j] = struct{}{}
+}
+
+// release takes an attempt back that is over.
+func (h *host) release(j *job, need batch.Resources) {
+	h.Give(need)
+	delete(h.live, j)
 }
 
 func (h *host) row() HostRow {

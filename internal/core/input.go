@@ -32,7 +32,8 @@ type RegisterDefinition struct {
 	Spec []byte
 }
 
-// Submit adds a job, or an array job where Size is not zero.
+// Submit adds a job, an array job where Size is not zero, or a multi-node
+// parallel job where Gang is not nil, which says what it needs.
 type Submit struct {
 	ID             batch.JobID
 	Queue          string // name
@@ -42,6 +43,7 @@ type Submit struct {
 	Rules          []retry.Rule
 	TimeoutSeconds int32
 	Size           int32
+	Gang           *Gang
 	Claim          Claim
 	Consumes       []consume.Need // what each attempt takes, of five resources at most
 	New            NewJob

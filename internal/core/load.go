@@ -10,9 +10,11 @@ import (
 // Loader rebuilds a State from rows. The store calls it in the order:
 // Counters, Environment, Queue, Host, Policy, Consumable, Basket, Revision, Claim, then Job for every row
 // that is not terminal and, after its parent, for every child of a loaded array
-// job with an index at or above its parent's Next, in whatever state.
+// job with an index at or above its parent's Next, and for every node of a loaded
+// gang, by index, in whatever state.
 type Loader struct {
-	s *State
+	s     *State
+	gangs []*job
 }
 
 // NewLoader returns a Loader of an empty state.
@@ -78,6 +80,9 @@ func (l *Loader) Job(row JobRow) error {
 		shape: s.shapes.Of(row.Needs), policy: int32(row.Policy), timeout: row.TimeoutSeconds, basket: int32(row.Basket),
 		attempt: row.Attempt, maxAttempts: row.MaxAttempts, state: row.State, flags: row.Flags,
 	}
+	if row.Ref.Child < 0 {
+		return l.node(j, row)
+	}
 	if row.Ref.Child > 0 {
 		j.parent = s.jobs[row.Ref.Parent()]
 		if j.parent == nil || j.parent.array == nil {
@@ -105,12 +110,19 @@ func (l *Loader) Job(row JobRow) error {
 	if row.Basket != 0 && s.baskets[row.Basket] == nil {
 		return fmt.Errorf("job %s: no basket %d", row.Ref, row.Basket)
 	}
+	if row.Gang != nil {
+		j.gang = &gang{row: row.Gang}
+		l.gangs = append(l.gangs, j)
+	}
 	switch {
-	case j.state.Live():
-		j.host.Take(row.Needs)
+	case j.state.Live() && j.gang != nil: // its nodes follow
+		s.networks[row.Gang.Network] = j
 		q.used = q.used.Add(row.Needs)
 		s.ledger.Take(s.baskets[row.Basket])
-		j.host.live[j] = struct{}{}
+	case j.state.Live():
+		j.host.hold(j, row.Needs)
+		q.used = q.used.Add(row.Needs)
+		s.ledger.Take(s.baskets[row.Basket])
 		s.watch(j)
 	case j.waits():
 		q.waiting.Push(j)
@@ -118,9 +130,48 @@ func (l *Loader) Job(row JobRow) error {
 	return nil
 }
 
+// node adds a node. The rows of a gang's nodes come in the order of their
+// indexes.
+func (l *Loader) node(j *job, row JobRow) error {
+	p := l.s.jobs[row.Ref.Parent()]
+	if p == nil || p.gang == nil {
+		return fmt.Errorf("node %s: no multi-node job to belong to", row.Ref)
+	}
+	if index, _ := row.Ref.Node(); index != len(p.gang.nodes) {
+		return fmt.Errorf("node %s comes after %d others", row.Ref, len(p.gang.nodes))
+	}
+	if j.host = l.s.hosts[row.Host]; j.host == nil {
+		return fmt.Errorf("node %s: no host %d", row.Ref, row.Host)
+	}
+	j.parent = p
+	p.gang.nodes = append(p.gang.nodes, j)
+	l.s.jobs[row.Ref] = j
+	switch {
+	case !row.State.Terminal():
+		if row.StatusReason != "" {
+			l.s.reasons[row.Ref] = row.StatusReason
+		}
+	case p.state.Live() && p.isMain(row.Ref):
+		p.gang.ended = &ended{at: row.StoppedAt, exitCode: row.ExitCode, reason: row.Reason, statusReason: row.StatusReason}
+	}
+	return nil
+}
+
 // State returns the finished state. The Loader is not to be used after it.
 func (l *Loader) State() (*State, error) {
 	s := l.s
+	for _, p := range l.gangs {
+		if n := len(p.gang.nodes); n != 0 && n != int(p.gang.row.Size) {
+			return nil, fmt.Errorf("job %s: %d nodes of %d", p.ref, n, p.gang.row.Size)
+		}
+		for _, n := range p.gang.nodes {
+			if n.state.Live() || n.reserved() {
+				n.host.hold(n, s.shapes.Need(n.shape))
+				p.gang.held++
+			}
+		}
+		s.watch(p)
+	}
 	// The children, not reached yet, of array jobs that are being ended.
 	for _, j := range s.jobs {
 		if j.array != nil && j.flags&(Cancelled|Terminated) != 0 {
@@ -157,12 +208,12 @@ func (j *job) waits() bool {
 	if j.array != nil {
 		return j.state == batch.Pending && j.array.rest == batch.Runnable && j.array.next < j.array.size
 	}
-	return j.state == batch.Runnable
+	return j.state == batch.Runnable && !j.isNode()
 }
 
 // watch sets the deadline of a running attempt.
 func (s *State) watch(j *job) {
-	if j.state == batch.Running && j.timeout > 0 && j.flags&(TimedOut|Terminated) == 0 {
+	if j.timed() {
 		s.deadlines.Push(j)
 	}
 }

@@ -26,11 +26,23 @@ func (s *State) Place(now batch.Instant, budget int, out *Output) (more bool) {
 			if j.basket != 0 && !s.ledger.Fits(s.baskets[int64(j.basket)]) {
 				break // on AWS it holds up its queue as one does that lacks a host
 			}
+			if j.gang != nil {
+				spots := s.spotsFor(j)
+				if spots == nil {
+					break
+				}
+				if budget <= 0 {
+					return true
+				}
+				budget -= len(spots)
+				s.startGang(now, j, spots, out)
+				continue
+			}
 			h := s.hostFor(q, s.shapes.Need(j.shape))
 			if h == nil {
 				break
 			}
-			if budget == 0 {
+			if budget <= 0 {
 				return true
 			}
 			budget--
@@ -67,8 +79,7 @@ func (s *State) start(now batch.Instant, j *job, h *host, out *Output) {
 	j.attempt++
 	j.scheduled = now
 	j.host = h
-	h.Take(s.shapes.Need(j.shape))
-	h.live[j] = struct{}{}
+	h.hold(j, s.shapes.Need(j.shape))
 	s.take(j, out)
 	s.put(j, ended{}, out)
 	s.putParent(j, out)

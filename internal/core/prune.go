@@ -19,7 +19,7 @@ type Prune struct {
 
 func (Prune) input() {}
 
-// JobDrop removes an ended job with its children, their attempts and all that
+// JobDrop removes an ended job with its children or nodes, their attempts and all that
 // was kept of its request. It does nothing for one that is not there.
 type JobDrop struct {
 	Seq int64

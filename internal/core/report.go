@@ -21,7 +21,7 @@ func (j *job) attemptID() batch.AttemptID {
 // come twice, late, or for an attempt that is over: then there is none.
 func (s *State) attemptOf(id batch.AttemptID) *job {
 	j := s.jobs[id.Job]
-	if j == nil || !j.state.Live() || int(j.attempt) != id.Number {
+	if j == nil || j.gang != nil || !j.state.Live() || int(j.attempt) != id.Number {
 		return nil
 	}
 	return j
@@ -30,6 +30,10 @@ func (s *State) attemptOf(id batch.AttemptID) *job {
 func (s *State) stepAttemptRunning(in AttemptRunning, out *Output) {
 	j := s.attemptOf(in.Attempt)
 	if j == nil || j.state != batch.Starting {
+		return
+	}
+	if j.isNode() {
+		s.nodeRunning(j, in.At, out)
 		return
 	}
 	j.move(batch.Running)
@@ -42,6 +46,10 @@ func (s *State) stepAttemptRunning(in AttemptRunning, out *Output) {
 func (s *State) stepAttemptEnded(now batch.Instant, in AttemptEnded, out *Output) {
 	j := s.attemptOf(in.Attempt)
 	if j == nil {
+		return
+	}
+	if j.isNode() {
+		s.nodeEnded(now, j, in, out)
 		return
 	}
 	if in.StartedAt != 0 {
@@ -63,8 +71,7 @@ func (s *State) stepAttemptEnded(now batch.Instant, in AttemptEnded, out *Output
 		ExitCode: in.ExitCode, Reason: in.Reason, StatusReason: end.statusReason,
 	}})
 	s.deadlines.Remove(j)
-	j.host.Give(s.shapes.Need(j.shape))
-	delete(j.host.live, j)
+	j.host.release(j, s.shapes.Need(j.shape))
 	s.give(j, out)
 	end.at = stopped
 
@@ -108,6 +115,9 @@ func (s *State) retry(j *job, end ended, out *Output) {
 func (s *State) finish(j *job, to batch.JobState, end ended, out *Output) {
 	j.move(to)
 	s.put(j, end, out)
+	if j.gang != nil {
+		s.endNodes(j, end, out)
+	}
 	delete(s.jobs, j.ref)
 	delete(s.reasons, j.ref)
 	if p := j.parent; p != nil && !s.finishArray(end.at, p, out) {

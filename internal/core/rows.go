@@ -100,6 +100,30 @@ type JobRow struct {
 	Rest   batch.JobState
 	RestAt batch.Instant
 	Counts [batch.JobStates]int32
+
+	// Gang is that of a multi-node parallel job, whose row otherwise says of
+	// its attempts what the main node's does. Nodes get rows of their own when
+	// they are first started, all at once. Those are no jobs: what has ended
+	// in them starts again with the next attempt of the job.
+	Gang *Gang
+}
+
+// Gang is what a multi-node parallel job has beside its row. It is never
+// changed, only replaced.
+type Gang struct {
+	Size int32 // the number of nodes
+	Main int32 // the index of the main node
+	// Network is the number of the network that the nodes of the latest attempt
+	// share, from 1 to batch.Networks; zero before the first. No two live gangs
+	// have the same.
+	Network int32
+	Groups  []NodeGroup // runs of nodes with equal needs, by index
+}
+
+// NodeGroup is the nodes from First to the next group's First.
+type NodeGroup struct {
+	First int32
+	Needs batch.Resources
 }
 
 // IsArray reports whether the job is an array's parent.

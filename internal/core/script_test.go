@@ -2,6 +2,7 @@ package core
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -26,7 +27,8 @@ import (
 // `consumable`, `quantity` and `unmake` (a consumable resource), `at` (sets
 // the time, in seconds, and ticks; `clock` does not tick). `front` shows the first
 // jobs of a queue. `reload` rebuilds the state from its
-// rows; hosts then register again.
+// rows; hosts then register again. `j:1` is child 1 of array job j, `j@1` is
+// node 1 of multi-node job j, `j#1` is the first attempt.
 func TestScripts(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		w := newWorld(t)
@@ -94,6 +96,7 @@ func (w *world) run(t *testing.T, line string) string {
 			ID: id, Queue: args["queue"], Size: int32(num("size", 0)), MaxAttempts: int32(num("attempts", 1)), TimeoutSeconds: int32(num("timeout", 0)),
 			Needs: batch.Resources{MilliVCPU: int64(num("vcpu", 1)) * 1000, MemoryMiB: int64(num("mem", 128))}, Rules: rules(args["rules"]),
 			Claim: claimOf(args["token"], args["request"]), Consumes: consumes(t, args["consumes"]),
+			Gang: gangOf(t, int32(num("nodes", 0)), int32(num("main", 0)), args["groups"]),
 		}
 	case "prune":
 		in = w.prune(num("keep", 0), plain)
@@ -190,6 +193,23 @@ func (w *world) prune(keep int, names []string) Prune {
 	return in
 }
 
+// gangOf reads `first:vcpu` forms, joined by commas; without any all nodes need
+// one vCPU.
+func gangOf(t *testing.T, size, mainNode int32, groups string) *Gang {
+	t.Helper()
+	if size == 0 {
+		return nil
+	}
+	g := &Gang{Size: size, Main: mainNode}
+	for group := range strings.SplitSeq(cmp.Or(groups, "0:1"), ",") {
+		first, vcpu, _ := strings.Cut(group, ":")
+		g.Groups = append(g.Groups, NodeGroup{
+			First: int32(mustInt(t, first)), Needs: batch.Resources{MilliVCPU: int64(mustInt(t, vcpu)) * 1000, MemoryMiB: 128},
+		})
+	}
+	return g
+}
+
 // claimOf makes digests of short words.
 func claimOf(token, request string) (c Claim) {
 	copy(c.Token[:], token)
@@ -231,6 +251,9 @@ func (w *world) describe() string {
 		fmt.Fprintf(&b, "%s: %s", w.name(ref), strings.Join(x.states, " → "))
 		if x.last.IsArray() {
 			fmt.Fprintf(&b, "  children %v next %d", x.last.Counts, x.last.Next)
+		}
+		if g := x.last.Gang; g != nil {
+			fmt.Fprintf(&b, "  nodes %d network %d", g.Size, g.Network)
 		}
 		if x.last.Flags != 0 {
 			fmt.Fprintf(&b, "  flags %03b", x.last.Flags)
@@ -291,13 +314,17 @@ func (w *world) reload(t *testing.T) string {
 
 func (w *world) job(t *testing.T, name string) batch.JobRef {
 	t.Helper()
-	base, index, child := strings.Cut(name, ":")
+	base, number, node := strings.Cut(name, "@")
+	base, index, child := strings.Cut(base, ":")
 	id, ok := w.names[base]
 	if !ok {
 		id = batch.JobID{0: 0xff}
 	}
 	if child {
 		return batch.ChildRef(id, mustInt(t, index))
+	}
+	if node {
+		return batch.NodeRef(id, mustInt(t, number))
 	}
 	return batch.JobRef{ID: id}
 }
@@ -313,6 +340,9 @@ func (w *world) name(ref batch.JobRef) string {
 		if id == ref.ID {
 			if i, ok := ref.Index(); ok {
 				return name + ":" + strconv.Itoa(i)
+			}
+			if i, ok := ref.Node(); ok {
+				return name + "@" + strconv.Itoa(i)
 			}
 			return name
 		}
@@ -460,6 +490,12 @@ func (r *rows) load(last Counters) (*State, error) {
 	var jobs []JobRow
 	for ref, row := range r.jobs {
 		parent, ok := r.jobs[ref.Parent()]
+		if ref.Child < 0 {
+			if ok && !parent.State.Terminal() {
+				jobs = append(jobs, row)
+			}
+			continue
+		}
 		activeArray := ref.Child > 0 && ok && !parent.State.Terminal()
 		if !row.State.Terminal() || activeArray && ref.Child > parent.Next {
 			jobs = append(jobs, row)

@@ -44,6 +44,7 @@ type State struct {
 	deadlines heap.Heap[*job]         // running attempts with a timeout, the next one first
 	reasons   map[batch.JobRef]string // why a job that has not ended yet is being ended
 	sweeps    []sweep                 // array jobs whose children are being ended
+	networks  map[int32]*job          // who has which, of the gangs that are live
 }
 
 type environment struct {
@@ -67,15 +68,16 @@ type host struct {
 	live        map[*job]struct{} // its attempts; sorted by seq before an order matters
 }
 
-// job is one active job, array job, or child with a row of its own: about 140
+// job is one active job, array job, or child or node with a row of its own: about 140
 // bytes, of which there are millions.
 type job struct {
 	ref        batch.JobRef
 	seq        int64
 	definition int64
 	queue      *queue
-	parent     *job   // of a child
+	parent     *job   // of a child or node
 	array      *array // of an array job
+	gang       *gang  // of a multi-node parallel job
 	host       *host  // while an attempt is live, and the latest one's after that
 
 	createdAt batch.Instant
@@ -130,6 +132,7 @@ func NewState() *State {
 		baskets:          make(map[int64][]consume.Need),
 		basketNames:      make(map[string]int64),
 		reasons:          make(map[batch.JobRef]string),
+		networks:         make(map[int32]*job),
 		deadlines: heap.New(
 			func(a, b *job) bool {
 				if x, y := a.due(), b.due(); x != y {
@@ -266,6 +269,9 @@ func (s *State) row(j *job, e ended) JobRow {
 	if a := j.array; a != nil {
 		r.Size, r.Next, r.Rest, r.RestAt, r.Counts = a.size, a.next, a.rest, a.restAt, a.counts
 	}
+	if j.gang != nil {
+		r.Gang = j.gang.row
+	}
 	return r
 }
 
@@ -278,7 +284,7 @@ func (j *job) move(to batch.JobState) {
 	if !j.state.May(to) {
 		panic("core: job " + j.ref.String() + " may not go from " + j.state.String() + " to " + to.String())
 	}
-	if j.parent != nil {
+	if j.parent != nil && j.parent.array != nil {
 		j.parent.array.counts[j.state]--
 		j.parent.array.counts[to]++
 	}

@@ -32,6 +32,10 @@ func (s *State) stepSubmit(now batch.Instant, in Submit, out *Output) *batch.Err
 		j.array = &array{size: in.Size, rest: batch.Runnable}
 		j.array.counts[batch.Runnable] = in.Size
 	}
+	if in.Gang != nil {
+		j.gang = &gang{row: in.Gang}
+		j.shape = s.shapes.Of(in.Gang.needs())
+	}
 	s.jobs[ref] = j
 	q.waiting.Push(j)
 	out.Changes = append(out.Changes, JobPut{Row: s.row(j, ended{}), New: &in.New})

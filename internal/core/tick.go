@@ -24,7 +24,7 @@ func (s *State) stepTick(now batch.Instant, out *Output) {
 
 // timeOut stops attempts whose time is up.
 func (s *State) timeOut(now batch.Instant, out *Output) {
-	for range maxSlice {
+	for budget := maxSlice; budget > 0; budget-- {
 		j, ok := s.deadlines.Min()
 		if !ok || j.due() > now {
 			return
@@ -32,6 +32,9 @@ func (s *State) timeOut(now batch.Instant, out *Output) {
 		s.deadlines.Remove(j)
 		j.flags |= TimedOut
 		s.put(j, ended{}, out)
-		out.Effects = append(out.Effects, Stop{Host: j.host.ID, Attempt: j.attemptID()})
+		s.stop(j, out)
+		if j.gang != nil {
+			budget -= len(j.gang.nodes)
+		}
 	}
 }

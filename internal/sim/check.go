@@ -32,6 +32,8 @@ func (w *World) checkEdge(row core.JobRow) {
 	case row.State.Terminal() != (row.StoppedAt != 0):
 		w.bad("job %s is %s and stopped at %d", row.Ref, row.State, row.StoppedAt)
 	case !had:
+	case old.State.Terminal() && row.Ref.Child < 0 && row.State != batch.Running:
+		// Nodes start again with their job; how far, this round does not tell.
 	case old.State.Terminal():
 		w.bad("job %s was %s and is written again as %s", row.Ref, old.State, row.State)
 	case old.State != row.State && !reachable(old.State, row.State):
@@ -39,6 +41,25 @@ func (w *World) checkEdge(row core.JobRow) {
 	case row.Attempt < old.Attempt:
 		w.bad("job %s went from attempt %d back to %d", row.Ref, old.Attempt, row.Attempt)
 	}
+}
+
+// checkGang sees that a node starts only while its job's attempt goes on, and
+// after its main node.
+func (m *machine) checkGang(id batch.AttemptID) {
+	if id.Job.Child >= 0 {
+		return
+	}
+	for _, row := range m.w.rows {
+		if row.Ref != id.Job.Parent() {
+			continue
+		}
+		main := batch.AttemptID{Job: batch.NodeRef(row.Ref.ID, int(row.Gang.Main)), Number: id.Number}
+		if !row.State.Live() || int(row.Attempt) != id.Number || id != main && m.starts[main] == 0 {
+			m.w.bad("node %s starts, its job is %s at attempt %d, its main node was started: %t", id, row.State, row.Attempt, m.starts[main] > 0)
+		}
+		return
+	}
+	m.w.bad("node %s starts and has no job", id)
 }
 
 // reachable follows legal edges: a round keeps only the last of several changes

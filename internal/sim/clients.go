@@ -127,6 +127,9 @@ func (c *clients) someJob() batch.JobRef {
 	if c.w.rng.IntN(2) == 0 {
 		return batch.JobRef{ID: id}
 	}
+	if c.w.rng.IntN(3) == 0 {
+		return batch.NodeRef(id, c.w.rng.IntN(4))
+	}
 	return batch.ChildRef(id, c.w.rng.IntN(12))
 }
 
@@ -144,6 +147,12 @@ func (c *clients) submit() {
 	}
 	if rng.IntN(4) == 0 {
 		in.Size = int32(2 + rng.IntN(12))
+	} else if rng.IntN(4) == 0 {
+		size := int32(1 + rng.IntN(4))
+		in.Gang = &core.Gang{Size: size, Main: rng.Int32N(size), Groups: []core.NodeGroup{{Needs: batch.Resources{MilliVCPU: 1000, MemoryMiB: 128}}}}
+		if size > 2 {
+			in.Gang.Groups = append(in.Gang.Groups, core.NodeGroup{First: 2, Needs: batch.Resources{MilliVCPU: 500, MemoryMiB: 256}})
+		}
 	}
 	if rng.IntN(8) == 0 {
 		in.Consumes = append(in.Consumes, consume.Need{Resource: "licence", Quantity: int64(rng.IntN(3))})

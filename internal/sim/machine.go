@@ -13,7 +13,7 @@ type machine struct {
 	attempts map[batch.AttemptID]*process
 	starts   map[batch.AttemptID]int
 	live     map[batch.JobRef]batch.AttemptID // for at most one at a time
-	known    map[batch.AttemptID]bool         // supervised by this life of the server
+	known    map[batch.AttemptID]bool         // to this life of the server: true once its end is waited for
 }
 
 // process is an attempt on the machine, until the report of its end is durable.
@@ -66,11 +66,12 @@ func (m *machine) report(in core.Input, durable func()) {
 
 // start runs an attempt, unless it is here already.
 func (m *machine) start(id batch.AttemptID) {
-	if m.known[id] {
+	if _, ok := m.known[id]; ok {
 		return
 	}
-	m.known[id] = true
+	m.known[id] = false
 	m.soon(50, func() {
+		m.known[id] = true
 		p := m.attempts[id]
 		if p == nil {
 			if m.w.chance(30) { // it cannot be started
@@ -87,6 +88,7 @@ func (m *machine) start(id batch.AttemptID) {
 				m.w.bad("%s starts while %s lives", id, other)
 			}
 			m.live[id.Job] = id
+			m.checkGang(id)
 			m.w.after(m.w.rng.Int64N(20_000), func() { m.exit(id, int32(m.w.rng.IntN(3)/2)) })
 		}
 		m.report(core.AttemptRunning{Attempt: id, At: p.startedAt}, func() { p.stored = true })
@@ -96,7 +98,7 @@ func (m *machine) start(id batch.AttemptID) {
 
 // attach takes up an attempt after a restart; one that is not here is lost.
 func (m *machine) attach(id batch.AttemptID) {
-	if m.known[id] {
+	if _, ok := m.known[id]; ok {
 		return
 	}
 	m.known[id] = true

@@ -32,19 +32,22 @@ type Round struct {
 }
 
 // Job is a job as read: its row, the part that never changes, and its ended
-// attempts in order. For a child of an array New is its parent's.
+// attempts in order. For a child of an array NewJob is its parent's, for a node of
+// a multi-node job NewJob and Gang are.
 type Job struct {
 	core.JobRow
 	core.NewJob
 	Attempts []core.AttemptRow
 }
 
-// JobFilter selects jobs either of a queue (children of arrays excepted) or of
-// an array job. For a queue one more condition can be given; zero values are
+// JobFilter selects jobs either of a queue (children of arrays and nodes
+// excepted), or the children of an array job, or the nodes of a multi-node job.
+// For a queue one more condition can be given; zero values are
 // none.
 type JobFilter struct {
 	Queue    int64       // or zero
 	Parent   batch.JobID // or zero
+	Nodes    bool        // of Parent, not its children
 	State    batch.JobState
 	AnyState bool // State does not matter; for a queue with one more condition
 
@@ -61,9 +64,8 @@ type JobFilter struct {
 
 	// Before continues a listing of a queue: only rows with a smaller Seq, and,
 	// where the condition is one of time, only those created at BeforeAt or
-	// earlier. For children it is After: only those with a larger index.
-	// Zero values mean from the beginning (After counts from 1, as
-	// batch.JobRef.Child does).
+	// earlier. For children and nodes it is After: only those with a larger
+	// index. Zero values mean from the beginning (After counts from 1).
 	Before   int64
 	BeforeAt batch.Instant
 	After    int32
@@ -99,7 +101,7 @@ type Store interface {
 	Commit(ctx context.Context, r Round) error
 
 	// Jobs returns the jobs named, in the order of refs. Children of an array
-	// without a row of their own are made from their parent's.
+	// and nodes without a row of their own are made from their parent's.
 	Jobs(ctx context.Context, refs []batch.JobRef) ([]Job, error)
 	// ListJobs returns a page: newest first for a queue, by index for an
 	// array. Attempts and Spec are not filled in.
@@ -157,6 +159,19 @@ type ConsumerFilter struct {
 	Like     NamePattern // of the job's name
 	Before   int64       // continues a listing: only rows with a smaller Seq; or zero
 	Limit    int
+}
+
+// Node returns the node of multi-node job parent with the given index as it
+// stands before the first attempt.
+func Node(parent Job, index int) Job {
+	n := Job{NewJob: parent.NewJob}
+	p := parent.JobRow
+	n.JobRow = core.JobRow{
+		Seq: p.Seq, Ref: batch.NodeRef(p.Ref.ID, index), Queue: p.Queue, Definition: p.Definition, State: p.State, Flags: p.Flags,
+		Needs: p.Gang.NodeNeeds(index), MaxAttempts: p.MaxAttempts, CreatedAt: p.CreatedAt, StoppedAt: p.StoppedAt,
+		StatusReason: p.StatusReason, Gang: p.Gang,
+	}
+	return n
 }
 
 // Child returns the child of array job parent with the given index as it

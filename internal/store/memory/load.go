@@ -54,10 +54,13 @@ func (s *Store) Load(ctx context.Context, l *core.Loader) (round int64, err erro
 func (s *Store) loadJobs(l *core.Loader) error {
 	for _, seq := range sorted(s.jobs) { // a parent before its children
 		j := s.jobs[seq]
-		if j.State.Terminal() {
+		if j.State.Terminal() || j.Ref.Child < 0 {
 			continue
 		}
 		if err := l.Job(j); err != nil {
+			return err
+		}
+		if err := s.loadNodes(l, j); err != nil {
 			return err
 		}
 		for child := j.Next + 1; child <= j.Size; child++ {
@@ -68,6 +71,22 @@ func (s *Store) loadJobs(l *core.Loader) error {
 			if err := l.Job(s.jobs[seq]); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+func (s *Store) loadNodes(l *core.Loader, parent core.JobRow) error {
+	if parent.Gang == nil {
+		return nil
+	}
+	for i := range parent.Gang.Size {
+		seq, ok := s.refs[batch.NodeRef(parent.Ref.ID, int(i))]
+		if !ok {
+			return nil
+		}
+		if err := l.Job(s.jobs[seq]); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -91,7 +91,7 @@ func (s *Store) put(c core.Change) error {
 func (s *Store) putJob(r core.JobRow, first *core.NewJob) error {
 	old, had := s.jobs[r.Seq]
 	switch {
-	case had && (first != nil || old.State.Terminal()):
+	case had && (first != nil || old.State.Terminal() && r.Ref.Child >= 0): // a node starts again
 		return fmt.Errorf("job %d has a row already, %s", r.Seq, old.State)
 	case !had && first == nil && r.Ref.Child == 0:
 		return fmt.Errorf("job %d has no row", r.Seq)
@@ -130,7 +130,7 @@ func (s *Store) submit(r core.JobRow) {
 	})
 }
 
-// dropJob removes an ended job with its children.
+// dropJob removes an ended job with its children or nodes.
 func (s *Store) dropJob(c core.JobDrop) error {
 	if _, ok := s.refs[c.Ref]; !ok {
 		return nil // it has gone before
@@ -139,7 +139,11 @@ func (s *Store) dropJob(c core.JobDrop) error {
 	if j.Ref != c.Ref || c.Ref.Child != 0 || !j.State.Terminal() {
 		return fmt.Errorf("job %s has no row %d that is terminal", c.Ref, c.Seq)
 	}
-	for child := range j.Size + 1 {
+	nodes := int32(0)
+	if j.Gang != nil {
+		nodes = j.Gang.Size
+	}
+	for child := -nodes; child <= j.Size; child++ {
 		ref := batch.JobRef{ID: c.Ref.ID, Child: child}
 		if seq, has := s.refs[ref]; has {
 			drop(s, s.refs, ref)
@@ -199,10 +203,10 @@ func checkJob(r core.JobRow) error {
 	}{
 		{r.Seq > 0, "a key"},
 		{int(r.State) < batch.JobStates, "a state"},
-		{r.Ref.Child >= 0, "a child from 1"},
 		{r.State.Terminal() == (r.StoppedAt != 0), "an end exactly in a terminal state"},
 		{!r.State.Live() || r.Attempt > 0 && r.Host != 0, "an attempt on a host while it is live"},
 		{r.Attempt >= 0 && r.Attempt <= r.MaxAttempts, "no more attempts than allowed"},
+		{r.Gang == nil || !array && r.Ref.Child == 0, "a gang only if it is no array job, child or node"},
 		{!array || r.Ref.Child == 0 && r.Attempt == 0, "an array job to be no child and to have no attempt"},
 		{!array || r.State == batch.Pending || r.State.Terminal(), "an array job to be pending or ended"},
 		{r.Next >= 0 && r.Next <= max(0, r.Size), "the next child to be within the array"},

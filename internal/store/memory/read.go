@@ -37,11 +37,16 @@ func (s *Store) Jobs(ctx context.Context, refs []batch.JobRef) ([]store.Job, err
 func (s *Store) job(ref batch.JobRef) (store.Job, bool) {
 	parent := s.refs[ref.Parent()]
 	if seq, ok := s.refs[ref]; ok {
-		return store.Job{JobRow: s.jobs[seq], NewJob: s.first[parent], Attempts: s.attempts[seq]}, true
+		j := store.Job{JobRow: s.jobs[seq], NewJob: s.first[parent], Attempts: s.attempts[seq]}
+		j.Gang = s.jobs[parent].Gang
+		return j, true
 	}
 	p := store.Job{JobRow: s.jobs[parent], NewJob: s.first[parent]}
 	if index, child := ref.Index(); child && index < int(p.Size) {
 		return store.Child(p, index), true
+	}
+	if index, node := ref.Node(); node && p.Gang != nil && index < int(p.Gang.Size) {
+		return store.Node(p, index), true
 	}
 	return store.Job{}, false
 }
@@ -54,6 +59,14 @@ func (s *Store) ListJobs(ctx context.Context, f store.JobFilter) ([]store.Job, e
 				j.Spec, j.Attempts = nil, nil
 				out = append(out, j)
 			}
+		}
+		if f.Parent != (batch.JobID{}) && f.Nodes {
+			if g := s.jobs[s.refs[batch.JobRef{ID: f.Parent}]].Gang; g != nil {
+				for n := f.After; n < g.Size && len(out) < f.Limit; n++ {
+					add(batch.NodeRef(f.Parent, int(n)))
+				}
+			}
+			return out
 		}
 		if f.Parent != (batch.JobID{}) {
 			size := s.jobs[s.refs[batch.JobRef{ID: f.Parent}]].Size
@@ -106,7 +119,11 @@ func (s *Store) Ended(ctx context.Context, until batch.Instant, limit int) ([]co
 	return view(ctx, s, func() (out []core.EndedJob) {
 		for _, j := range s.jobs {
 			if j.Ref.Child == 0 && j.State.Terminal() && j.StoppedAt <= until {
-				out = append(out, core.EndedJob{Seq: j.Seq, Ref: j.Ref, StoppedAt: j.StoppedAt, Rows: 2 + 2*j.Size + j.Attempt})
+				e := core.EndedJob{Seq: j.Seq, Ref: j.Ref, StoppedAt: j.StoppedAt, Rows: 2 + 2*j.Size + j.Attempt}
+				if j.Gang != nil {
+					e.Rows += j.Gang.Size * (1 + j.Attempt)
+				}
+				out = append(out, e)
 			}
 		}
 		slices.SortFunc(out, func(a, b core.EndedJob) int {

@@ -40,9 +40,9 @@ func (w *writer) prepare(ctx context.Context) error {
 			WHERE round = ?1 - 1`},
 		{&w.insertJob, jobWidth, `INSERT INTO jobs (` + strings.ReplaceAll(jobColumns, "j.", "") + `)
 			VALUES (` + parameters(jobWidth) + `)`},
-		{&w.updateJob, 15, `UPDATE jobs SET state = ?, flags = ?, attempt = ?, host = ?, scheduled_at = ?, started_at = ?, stopped_at = ?,
-			exit_code = ?, reason = ?, status_reason = ?, next = ?, rest = ?, rest_at = ?, counts = ?
-			WHERE seq = ? AND state < 5`},
+		{&w.updateJob, 16, `UPDATE jobs SET state = ?, flags = ?, attempt = ?, host = ?, scheduled_at = ?, started_at = ?, stopped_at = ?,
+			exit_code = ?, reason = ?, status_reason = ?, next = ?, rest = ?, rest_at = ?, counts = ?, gang = ?
+			WHERE seq = ? AND (state < 5 OR child < 0)`},
 		{&w.insertSpec, 5, `INSERT INTO job_specs (seq, queue, name, share, spec) VALUES (?, ?, ?, ?, ?)`},
 		{&w.attempt, 8, replace("attempts", attemptColumns, 2)},
 		{&w.environment, 6, replace("environments", environmentColumns, 1)},
@@ -231,34 +231,39 @@ func (w *writer) put(c core.Change) error {
 // putJob writes a job's row: an insert with the first change of a job, an
 // update with the others. A child's first change does not say that it is the
 // first, so there the update is tried before the insert. A terminal row is not
-// found by the update and in the way of the insert.
+// found by the update and in the way of the insert, unless it is a node's: nodes
+// start again with their job.
 func (w *writer) putJob(r *core.JobRow, first *core.NewJob) error {
 	var counts driver.Value
 	if r.IsArray() {
 		counts = encodeCounts(&r.Counts)
 	}
+	gang, err := encodeGang(r.Gang)
+	if err != nil {
+		return err
+	}
 	if first == nil {
-		n, err := w.updateJob.run(int64(r.State), int64(r.Flags), int64(r.Attempt), r.Host, int64(r.ScheduledAt),
+		n, failed := w.updateJob.run(int64(r.State), int64(r.Flags), int64(r.Attempt), r.Host, int64(r.ScheduledAt),
 			int64(r.StartedAt), int64(r.StoppedAt), code(r.ExitCode), nullable(r.Reason), nullable(r.StatusReason),
-			int64(r.Next), int64(r.Rest), int64(r.RestAt), counts, r.Seq)
-		if err != nil || n == 1 {
-			return err
+			int64(r.Next), int64(r.Rest), int64(r.RestAt), counts, gang, r.Seq)
+		if failed != nil || n == 1 {
+			return failed
 		}
 		if r.Ref.Child == 0 {
 			return errors.New("it has no row, or one that is terminal")
 		}
 	}
-	if _, err := w.insertJob.run(r.Seq, r.Ref.ID[:], int64(r.Ref.Child), r.Queue, r.Definition, int64(r.State), int64(r.Flags),
+	if _, err = w.insertJob.run(r.Seq, r.Ref.ID[:], int64(r.Ref.Child), r.Queue, r.Definition, int64(r.State), int64(r.Flags),
 		r.Needs.MilliVCPU, r.Needs.MemoryMiB, r.Needs.GPUs, int64(r.MaxAttempts), r.Policy, int64(r.TimeoutSeconds),
 		r.Basket, int64(r.CreatedAt), int64(r.Attempt), r.Host, int64(r.ScheduledAt), int64(r.StartedAt), int64(r.StoppedAt),
 		code(r.ExitCode), nullable(r.Reason), nullable(r.StatusReason),
-		int64(r.Size), int64(r.Next), int64(r.Rest), int64(r.RestAt), counts); err != nil {
+		int64(r.Size), int64(r.Next), int64(r.Rest), int64(r.RestAt), counts, gang); err != nil {
 		return err
 	}
 	if first == nil {
 		return nil
 	}
-	_, err := w.insertSpec.run(r.Seq, r.Queue, first.Name, nullable(first.Share), blob(first.Spec))
+	_, err = w.insertSpec.run(r.Seq, r.Queue, first.Name, nullable(first.Share), blob(first.Spec))
 	return err
 }
 

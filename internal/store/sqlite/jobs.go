@@ -92,7 +92,7 @@ func (l *lookup) job(ctx context.Context, ref batch.JobRef) (*store.Job, error) 
 	if err != nil {
 		return nil, err
 	}
-	if index, child := ref.Index(); child {
+	if ref != ref.Parent() {
 		parent, err := l.job(ctx, ref.Parent())
 		switch {
 		case err != nil:
@@ -100,14 +100,27 @@ func (l *lookup) job(ctx context.Context, ref batch.JobRef) (*store.Job, error) 
 		case parent == nil:
 			j = nil
 		case j != nil:
-			j.NewJob = parent.NewJob
-		case index < int(parent.Size):
-			c := store.Child(*parent, index)
-			j = &c
+			j.NewJob, j.Gang = parent.NewJob, parent.Gang
+		default:
+			j = unstored(*parent, ref)
 		}
 	}
 	l.found[ref] = j
 	return j, nil
+}
+
+// unstored makes the child or node that has no row of its own, or nil where the
+// parent has none such.
+func unstored(parent store.Job, ref batch.JobRef) *store.Job {
+	if index, child := ref.Index(); child && index < int(parent.Size) {
+		c := store.Child(parent, index)
+		return &c
+	}
+	if index, node := ref.Node(); node && parent.Gang != nil && index < int(parent.Gang.Size) {
+		n := store.Node(parent, index)
+		return &n
+	}
+	return nil
 }
 
 func (l *lookup) row(ctx context.Context, ref batch.JobRef) (*store.Job, error) {
@@ -129,9 +142,9 @@ func (l *lookup) row(ctx context.Context, ref batch.JobRef) (*store.Job, error) 
 // Ended implements [store.Store].
 func (s *Store) Ended(ctx context.Context, until batch.Instant, limit int) ([]core.EndedJob, error) {
 	return list(ctx, s, "ended jobs", func(r record) (core.EndedJob, error) {
-		j := core.EndedJob{Seq: r.int(0), StoppedAt: r.instant(2), Rows: 2 + 2*r.int32(3) + r.int32(4)}
+		j := core.EndedJob{Seq: r.int(0), StoppedAt: r.instant(2), Rows: 2 + 2*r.int32(3) + r.int32(4) + r.int32(5)*(1+r.int32(4))}
 		copy(j.Ref.ID[:], r.bytes(1))
 		return j, nil
-	}, `SELECT seq, id, stopped_at, size, attempt FROM jobs INDEXED BY ended_jobs
+	}, `SELECT seq, id, stopped_at, size, attempt, json_extract(gang, '$.Size') FROM jobs INDEXED BY ended_jobs
 		WHERE child = 0 AND state >= 5 AND stopped_at <= ? ORDER BY stopped_at, seq LIMIT ?`, int64(until), max(0, limit))
 }

@@ -16,10 +16,13 @@ func (s *Store) ListJobs(ctx context.Context, f store.JobFilter) (out []store.Jo
 		return nil, nil
 	}
 	err = s.view(ctx, "jobs", func(ctx context.Context, tx *sql.Tx) (err error) {
-		if f.Parent != (batch.JobID{}) {
-			out, err = listChildren(ctx, tx, f)
-		} else {
+		switch {
+		case f.Parent == (batch.JobID{}):
 			out, err = s.listQueue(ctx, tx, f)
+		case f.Nodes:
+			out, err = listNodes(ctx, tx, f)
+		default:
+			out, err = listChildren(ctx, tx, f)
 		}
 		return err
 	})
@@ -160,14 +163,11 @@ func (q queueQuery) ofTime(ctx context.Context) ([]store.Job, error) {
 // listChildren merges the children that have rows with those that have none,
 // which share the state Rest and lie at or above Next.
 func listChildren(ctx context.Context, tx *sql.Tx, f store.JobFilter) ([]store.Job, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT `+jobColumns+`, s.name, s.share FROM jobs j JOIN job_specs s ON s.seq = j.seq
-		WHERE j.id = ? AND j.child = 0`, f.Parent[:])
-	parents, err := all(rows, err, decodeNamedJob)
-	if err != nil || len(parents) == 0 {
+	p, ok, err := listParent(ctx, tx, f.Parent)
+	if err != nil || !ok {
 		return nil, err
 	}
-	p := parents[0]
-	rows, err = tx.QueryContext(ctx, `SELECT `+jobColumns+`, ?, ? FROM jobs j
+	rows, err := tx.QueryContext(ctx, `SELECT `+jobColumns+`, ?, ? FROM jobs j
 		WHERE j.id = ? AND j.child > ? AND j.state = ? ORDER BY j.child LIMIT ?`,
 		p.Name, nullable(p.Share), f.Parent[:], f.After, int64(f.State), f.Limit)
 	stored, err := all(rows, err, decodeNamedJob)

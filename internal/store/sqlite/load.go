@@ -71,15 +71,22 @@ func load(ctx context.Context, c *conn, l *core.Loader) (round int64, err error)
 // loadJobs feeds the active jobs, queue by queue and state by state along the
 // listing index, so that ended ones are not even looked at; then the children.
 func loadJobs(ctx context.Context, c *conn, l *core.Loader, queues []int64) error {
+	var gangs []batch.JobID
+	job := func(j core.JobRow) error {
+		if j.Gang != nil {
+			gangs = append(gangs, j.Ref.ID)
+		}
+		return l.Job(j)
+	}
 	for _, q := range queues {
 		for _, state := range []batch.JobState{batch.Submitted, batch.Pending} {
 			if err := feed(ctx, c, `SELECT `+jobColumns+` FROM jobs j INDEXED BY jobs_by_queue
-				WHERE child = 0 AND queue = ? AND state = ? ORDER BY seq`, decodeJob, l.Job, q, int64(state)); err != nil {
+				WHERE child = 0 AND queue = ? AND state = ? ORDER BY seq`, decodeJob, job, q, int64(state)); err != nil {
 				return err
 			}
 		}
 		for _, state := range []batch.JobState{batch.Runnable, batch.Starting, batch.Running} {
-			if err := loadSingle(ctx, c, l, q, state); err != nil {
+			if err := loadSingle(ctx, c, job, q, state); err != nil {
 				return err
 			}
 		}
@@ -87,6 +94,11 @@ func loadJobs(ctx context.Context, c *conn, l *core.Loader, queues []int64) erro
 	if err := feed(ctx, c, `SELECT `+jobColumns+` FROM jobs j INDEXED BY active_children
 		WHERE child > 0 AND state < 5 ORDER BY seq`, decodeJob, l.Job); err != nil {
 		return err
+	}
+	for _, id := range gangs {
+		if err := feed(ctx, c, `SELECT `+jobColumns+` FROM jobs j WHERE id = ? AND child < 0 ORDER BY child DESC`, decodeJob, l.Job, id[:]); err != nil {
+			return err
+		}
 	}
 	// Children that ended before it was their turn, of arrays that are active:
 	// those are pending.
@@ -104,9 +116,9 @@ func loadJobs(ctx context.Context, c *conn, l *core.Loader, queues []int64) erro
 // loadSingle feeds jobs in a state that array jobs are never in. These are the
 // millions, and the driver takes a lock twice for each column, so only what the
 // core keeps of them is read.
-func loadSingle(ctx context.Context, c *conn, l *core.Loader, queue int64, state batch.JobState) error {
+func loadSingle(ctx context.Context, c *conn, to func(core.JobRow) error, queue int64, state batch.JobState) error {
 	return c.query(ctx, `SELECT seq, id, definition, flags, vcpu, memory, gpus, max_attempts, policy, timeout, basket, created_at,
-		attempt, host, scheduled_at, started_at, status_reason FROM jobs INDEXED BY jobs_by_queue
+		attempt, host, scheduled_at, started_at, status_reason, gang FROM jobs INDEXED BY jobs_by_queue
 		WHERE child = 0 AND queue = ? AND state = ? ORDER BY seq`, func(r record) error {
 		j := core.JobRow{
 			Seq: r.int(0), Queue: queue, Definition: r.int(2), State: state, Flags: core.Flags(r.int(3)),
@@ -115,7 +127,10 @@ func loadSingle(ctx context.Context, c *conn, l *core.Loader, queue int64, state
 			Attempt: r.int32(12), Host: r.int(13), ScheduledAt: r.instant(14), StartedAt: r.instant(15), StatusReason: r.text(16),
 		}
 		copy(j.Ref.ID[:], r.bytes(1))
-		return l.Job(j)
+		if err := decodeGang(r.text(17), &j); err != nil {
+			return err
+		}
+		return to(j)
 	}, queue, int64(state))
 }
 

@@ -90,9 +90,9 @@ func all[T any](rows *sql.Rows, err error, decode func(record) (T, error)) (out 
 // jobColumns are what decodeJob reads.
 const jobColumns = `j.seq, j.id, j.child, j.queue, j.definition, j.state, j.flags, j.vcpu, j.memory, j.gpus,
 	j.max_attempts, j.policy, j.timeout, j.basket, j.created_at, j.attempt, j.host, j.scheduled_at, j.started_at, j.stopped_at, j.exit_code,
-	j.reason, j.status_reason, j.size, j.next, j.rest, j.rest_at, j.counts`
+	j.reason, j.status_reason, j.size, j.next, j.rest, j.rest_at, j.counts, j.gang`
 
-const jobWidth = 28
+const jobWidth = 29
 
 func decodeJob(r record) (core.JobRow, error) {
 	j := core.JobRow{
@@ -107,10 +107,33 @@ func decodeJob(r record) (core.JobRow, error) {
 	if copy(j.Ref.ID[:], r.bytes(1)) != len(j.Ref.ID) {
 		return j, fmt.Errorf("job %d has an id of %d bytes", j.Seq, len(r.bytes(1)))
 	}
+	if err := decodeGang(r.text(28), &j); err != nil {
+		return j, err
+	}
 	if j.Size == 0 {
 		return j, nil
 	}
 	return j, decodeCounts(r.bytes(27), &j.Counts)
+}
+
+// encodeGang returns a gang as JSON, and null for none.
+func encodeGang(g *core.Gang) (driver.Value, error) {
+	if g == nil {
+		return nil, nil
+	}
+	text, err := json.Marshal(g)
+	return string(text), err
+}
+
+func decodeGang(text string, j *core.JobRow) error {
+	if text == "" {
+		return nil
+	}
+	j.Gang = new(core.Gang)
+	if err := json.Unmarshal([]byte(text), j.Gang); err != nil {
+		return fmt.Errorf("gang of job %d: %w", j.Seq, err)
+	}
+	return nil
 }
 
 func encodeCounts(counts *[batch.JobStates]int32) []byte {

@@ -65,6 +65,9 @@ func (c *chaos) submit(t *rapid.T) {
 		size = rapid.Int32Range(2, 6).Draw(t, "size")
 	}
 	s := submission(n, size)
+	if size == 0 && rapid.Bool().Draw(t, "gang") {
+		s = gang(n, rapid.Int32Range(2, 4).Draw(t, "nodes"))
+	}
 	s.MaxAttempts = rapid.Int32Range(0, 3).Draw(t, "attempts")
 	s.TimeoutSeconds = rapid.SampledFrom([]int32{0, 60}).Draw(t, "timeout")
 	s.Needs.MilliVCPU = rapid.SampledFrom([]int64{250, 1000, 2000}).Draw(t, "vcpu")
@@ -150,7 +153,7 @@ func (c *chaos) endJob(t *rapid.T) {
 		return
 	}
 	s := rapid.SampledFrom(c.jobs).Draw(t, "job")
-	target := batch.JobRef{ID: s.ID, Child: rapid.Int32Range(0, s.Size+1).Draw(t, "child")}
+	target := batch.JobRef{ID: s.ID, Child: rapid.Int32Range(-4, s.Size+1).Draw(t, "child")}
 	reason := rapid.SampledFrom([]string{"", "because"}).Draw(t, "reason")
 	if rapid.Bool().Draw(t, "terminate") {
 		c.try(core.Terminate{Job: target, Reason: reason})
@@ -250,6 +253,9 @@ func (c *chaos) readAll(s store.Store) (names []string, results []any) {
 		for child := range j.Size + 2 {
 			refs = append(refs, batch.JobRef{ID: j.ID, Child: child})
 		}
+		for node := range 4 {
+			refs = append(refs, batch.NodeRef(j.ID, node))
+		}
 	}
 	jobs, err := s.Jobs(ctx, refs)
 	add("jobs", jobs, err)
@@ -260,7 +266,7 @@ func (c *chaos) readAll(s store.Store) (names []string, results []any) {
 	listed := make(map[batch.JobRef]batch.JobState)
 	filters := []store.JobFilter{{Queue: 1}, {Queue: 2}}
 	for _, j := range c.jobs {
-		filters = append(filters, store.JobFilter{Parent: j.ID})
+		filters = append(filters, store.JobFilter{Parent: j.ID}, store.JobFilter{Parent: j.ID, Nodes: true})
 	}
 	for _, f := range filters {
 		for state := range batch.JobState(batch.JobStates) {
@@ -272,7 +278,7 @@ func (c *chaos) readAll(s store.Store) (names []string, results []any) {
 					if _, twice := listed[j.Ref]; twice {
 						c.t.Fatalf("job %s is listed twice", j.Ref)
 					}
-					listed[j.Ref], f.Before, f.After = j.State, j.Seq, j.Ref.Child
+					listed[j.Ref], f.Before, f.After = j.State, j.Seq, max(j.Ref.Child, -j.Ref.Child)
 				}
 				if len(page) < f.Limit {
 					break

@@ -39,6 +39,16 @@ func testRoundTrip(t *testing.T, h Harness) {
 		Seq: 1<<40 + 2, Ref: batch.ChildRef(id(2), 4), Queue: 4, Definition: 6, State: batch.Starting,
 		MaxAttempts: 1, Attempt: 1, Host: 7, CreatedAt: 5,
 	}
+	gang := core.JobRow{
+		Seq: 1<<40 + 3, Ref: ref(3), Queue: 4, Definition: 6, State: batch.Runnable, MaxAttempts: 3, Attempt: 1, CreatedAt: 5, Gang: &core.Gang{
+			Size: 1000, Main: 999, Network: 4096,
+			Groups: []core.NodeGroup{{Needs: batch.Resources{MilliVCPU: 250, MemoryMiB: 1 << 40, GPUs: 2}}, {First: 999}},
+		},
+	}
+	node := core.JobRow{
+		Seq: 1<<40 + 4, Ref: batch.NodeRef(id(3), 999), Queue: 4, Definition: 6, State: batch.Failed, StoppedAt: 9,
+		MaxAttempts: 3, Attempt: 1, Host: 7, CreatedAt: 5,
+	}
 	attempts := []core.AttemptRow{
 		{Job: job.Seq, Number: 1, Host: 7, StoppedAt: 9, StatusReason: "never ran"},
 		{Job: job.Seq, Number: 2, Host: 7, StartedAt: 10, StoppedAt: 11, ExitCode: code(0), Reason: odd},
@@ -48,7 +58,7 @@ func testRoundTrip(t *testing.T, h Harness) {
 	commit(t, s, 1,
 		core.EnvironmentPut{Row: environment}, core.QueuePut{Row: queue}, core.QueuePut{Row: bare}, core.DefinitionPut{Row: definition},
 		core.HostPut{Row: host}, core.PolicyPut{Row: policy}, core.JobPut{Row: job, New: &news}, core.JobPut{Row: array, New: &core.NewJob{Name: "a"}},
-		core.JobPut{Row: child}, core.AttemptPut{Row: attempts[2]}, core.AttemptPut{Row: attempts[0]}, core.AttemptPut{Row: attempts[1]})
+		core.JobPut{Row: child}, core.JobPut{Row: gang, New: &core.NewJob{Name: "g"}}, core.JobPut{Row: node}, core.AttemptPut{Row: attempts[2]}, core.AttemptPut{Row: attempts[0]}, core.AttemptPut{Row: attempts[1]})
 
 	same(t, "environments", []core.EnvironmentRow{environment}, must[[]core.EnvironmentRow](t)(s.Environments(ctx)))
 	same(t, "queues", []core.QueueRow{bare, queue}, must[[]core.QueueRow](t)(s.Queues(ctx)))
@@ -59,23 +69,30 @@ func testRoundTrip(t *testing.T, h Harness) {
 		{JobRow: job, NewJob: news, Attempts: attempts},
 		{JobRow: array, NewJob: core.NewJob{Name: "a"}},
 		{JobRow: child, NewJob: core.NewJob{Name: "a"}},
+		{JobRow: gang, NewJob: core.NewJob{Name: "g"}},
+		{JobRow: node, NewJob: core.NewJob{Name: "g"}},
 	}
-	same(t, "jobs", want, must[[]store.Job](t)(s.Jobs(ctx, []batch.JobRef{ref(1), ref(2), child.Ref})))
+	want[4].Gang = gang.Gang
+	refs := []batch.JobRef{ref(1), ref(2), child.Ref, gang.Ref, node.Ref}
+	same(t, "jobs", want, must[[]store.Job](t)(s.Jobs(ctx, refs)))
 
 	environment.Enabled, environment.MaxVCPU, environment.Spec = false, 0, nil
 	queue.Enabled, queue.Environments = false, []int64{1}
 	definition.Active = false
 	host.Capacity = batch.Resources{}
 	child.State, child.StoppedAt = batch.Succeeded, 20
+	gang.Gang = &core.Gang{Size: 1000, Network: 1, Groups: []core.NodeGroup{{}}}
+	node.State, node.StoppedAt, node.Attempt = batch.Running, 0, 2 // a node starts again
 	array.Next, array.Counts = 10_000, [batch.JobStates]int32{5: 9_999, 6: 1}
 	commit(t, s, 2, core.EnvironmentPut{Row: environment}, core.QueuePut{Row: queue}, core.DefinitionPut{Row: definition},
-		core.HostPut{Row: host}, core.JobPut{Row: child}, core.JobPut{Row: array})
+		core.HostPut{Row: host}, core.JobPut{Row: child}, core.JobPut{Row: array}, core.JobPut{Row: gang}, core.JobPut{Row: node})
 	same(t, "changed environments", []core.EnvironmentRow{environment}, must[[]core.EnvironmentRow](t)(s.Environments(ctx)))
 	same(t, "changed queues", []core.QueueRow{bare, queue}, must[[]core.QueueRow](t)(s.Queues(ctx)))
 	same(t, "changed definitions", []core.DefinitionRow{definition}, must[[]core.DefinitionRow](t)(s.DefinitionsByID(ctx, []int64{6})))
 	same(t, "changed hosts", []core.HostRow{host}, must[[]core.HostRow](t)(s.Hosts(ctx, []int64{7})))
-	want[1].JobRow, want[2].JobRow = array, child
-	same(t, "changed jobs", want, must[[]store.Job](t)(s.Jobs(ctx, []batch.JobRef{ref(1), ref(2), child.Ref})))
+	want[1].JobRow, want[2].JobRow, want[3].JobRow, want[4].JobRow = array, child, gang, node
+	want[4].Gang = gang.Gang
+	same(t, "changed jobs", want, must[[]store.Job](t)(s.Jobs(ctx, refs)))
 }
 
 func testJobs(t *testing.T, h Harness) {

@@ -44,6 +44,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Harness) {
 		{"a queue is listed by name, definition, share and time", testFilters},
 		{"an array is listed by index", testListArray},
 		{"ended jobs are dropped with all that belongs to them", testDrop},
+		{"a gang has nodes", testGang},
 		{"definitions are filtered and paged", testDefinitions},
 		{"rounds are numbered without gaps", testNumbers},
 		{"a round is applied whole or not at all", testAtomic},

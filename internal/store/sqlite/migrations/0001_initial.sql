@@ -98,7 +98,7 @@ CREATE TABLE baskets (
 CREATE TABLE jobs (
     seq           INTEGER PRIMARY KEY CHECK (seq > 0),
     id            BLOB    NOT NULL CHECK (length(id) = 16),
-    child         INTEGER NOT NULL CHECK (child >= 0), -- array index plus one; zero for a job that is no child
+    child         INTEGER NOT NULL, -- array index plus one; minus one minus the index of a node; zero for any other job
     queue         INTEGER NOT NULL REFERENCES queues (id) DEFERRABLE INITIALLY DEFERRED,
     definition    INTEGER NOT NULL,
     state         INTEGER NOT NULL CHECK (state BETWEEN 0 AND 6),
@@ -129,6 +129,8 @@ CREATE TABLE jobs (
     rest_at       INTEGER NOT NULL,
     counts        BLOB,
 
+    gang          TEXT, -- of a multi-node job, as JSON
+
     UNIQUE (id, child),
     CHECK ((state >= 5) = (stopped_at <> 0)),
     CHECK (state NOT IN (3, 4) OR (attempt > 0 AND host <> 0)),
@@ -136,11 +138,12 @@ CREATE TABLE jobs (
     CHECK (next BETWEEN 0 AND size),
     CHECK (size = 0 OR rest IN (2, 6)),
     CHECK ((size > 0 AND rest = 6) = (rest_at <> 0)),
-    CHECK ((size > 0) = (counts IS NOT NULL))
+    CHECK ((size > 0) = (counts IS NOT NULL)),
+    CHECK (gang IS NULL OR (size = 0 AND child = 0))
 ) STRICT;
 
 -- Lists a queue, newest first, and finds what is active after a start. Children
--- of arrays are listed by their array.
+-- of arrays and nodes are listed by their parent.
 CREATE INDEX jobs_by_queue ON jobs (queue, state, seq) WHERE child = 0;
 
 -- Lists the jobs that need a consumable resource, newest first.

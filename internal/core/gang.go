@@ -1,0 +1,341 @@
+package core
+
+import (
+	"encoding/binary"
+
+	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core/fit"
+)
+
+// AWS does not document these words for nodes.
+const (
+	reasonMainEnded    = "Main node exited"
+	reasonNeverStarted = "Main node exited before this node was started"
+)
+
+// gang is the rest of a multi-node parallel job's record. The job itself waits
+// in its queue and has the deadline; what runs on hosts are its nodes.
+//
+// An attempt starts when there is room for all nodes at once. The main node
+// starts alone; while it does so, the others hold their resources and are still
+// runnable. When it runs, they start. When it ends, they are stopped, and once
+// nothing of the attempt is left on any host, the end of the main node is that of
+// the job's attempt.
+//
+// https://docs.aws.amazon.com/batch/latest/userguide/multi-node-parallel-jobs.html
+type gang struct {
+	row   *Gang
+	nodes []*job // by index; none before the first attempt
+	held  int32  // nodes that hold resources
+	ended *ended // how the main node of this attempt has ended
+}
+
+func (j *job) isNode() bool { return j.ref.Child < 0 }
+
+// isMain reports whether ref names the main node of the job, which may be nil.
+func (j *job) isMain(ref batch.JobRef) bool {
+	index, _ := ref.Node()
+	return j != nil && j.gang != nil && index == int(j.gang.row.Main)
+}
+
+func (g *gang) main() *job { return g.nodes[g.row.Main] }
+
+// reserved reports whether a node holds resources and waits for its main node.
+func (j *job) reserved() bool {
+	p := j.parent
+	return j.isNode() && j.state == batch.Runnable && p.state == batch.Starting && p.gang.ended == nil &&
+		(p.flags|j.flags)&Terminated == 0
+}
+
+// stopping reports whether the live attempt has been asked to end.
+func (j *job) stopping() bool {
+	if j.flags&(Terminated|TimedOut) != 0 {
+		return true
+	}
+	return j.isNode() && (j.parent.flags&(Terminated|TimedOut) != 0 || j.parent.gang.ended != nil)
+}
+
+// timed reports whether the job has a deadline now.
+func (j *job) timed() bool {
+	return j.state == batch.Running && j.timeout > 0 && j.flags&(TimedOut|Terminated) == 0 &&
+		(j.gang == nil || j.gang.ended == nil)
+}
+
+// decided reports whether the job will succeed as soon as its last nodes have
+// stopped.
+func (j *job) decided() bool {
+	return j.gang != nil && j.gang.ended != nil && j.gang.main().state == batch.Succeeded
+}
+
+// needs is the sum over all nodes.
+func (g *Gang) needs() (sum batch.Resources) {
+	for _, group := range g.groups() {
+		for range group.Count {
+			sum = sum.Add(group.Need)
+		}
+	}
+	return sum
+}
+
+func (g *Gang) groups() []fit.Group {
+	groups := make([]fit.Group, len(g.Groups))
+	for i, from := range g.Groups {
+		end := g.Size
+		if i+1 < len(g.Groups) {
+			end = g.Groups[i+1].First
+		}
+		groups[i] = fit.Group{Need: from.Needs, Count: end - from.First}
+	}
+	return groups
+}
+
+// NodeNeeds is what the node with the given index needs.
+func (g *Gang) NodeNeeds(index int) (need batch.Resources) {
+	for _, group := range g.Groups {
+		if int(group.First) <= index {
+			need = group.Needs
+		}
+	}
+	return need
+}
+
+// spotsFor returns a host for each node, all of one environment, or nil where
+// none has room for all of them.
+func (s *State) spotsFor(p *job) []*host {
+	if len(s.networks) == batch.Networks {
+		return nil
+	}
+	for _, e := range p.queue.environ {
+		if !e.row.Enabled {
+			continue
+		}
+		shares, ok := fit.Spread(e.hosts, p.gang.row.groups())
+		if !ok {
+			continue
+		}
+		spots := make([]*host, p.gang.row.Size)
+		taken := make([]int32, len(p.gang.row.Groups))
+		for _, share := range shares {
+			for range share.Count {
+				spots[p.gang.row.Groups[share.Group].First+taken[share.Group]] = s.hosts[share.Host.ID]
+				taken[share.Group]++
+			}
+		}
+		return spots
+	}
+	return nil
+}
+
+// networkFor returns a free network. There is one. The job's random id spreads
+// them, so that what is left of an old network, and other installations on the
+// same machine, are rarely in the way.
+func (s *State) networkFor(p *job) int32 {
+	n := (binary.BigEndian.Uint32(p.ref.ID[12:]) + uint32(p.attempt)) % batch.Networks
+	for s.networks[int32(n)+1] != nil {
+		n = (n + 1) % batch.Networks
+	}
+	return int32(n) + 1
+}
+
+// startGang gives every node to its host and starts the main node.
+func (s *State) startGang(now batch.Instant, p *job, spots []*host, out *Output) {
+	p.queue.waiting.Remove(p)
+	p.move(batch.Starting)
+	p.attempt++
+	p.scheduled = now
+	g := p.gang
+	row := *g.row
+	row.Network = s.networkFor(p)
+	g.row = &row
+	s.networks[row.Network] = p
+	if g.nodes == nil {
+		s.makeNodes(p)
+	}
+	for i, n := range g.nodes {
+		n.attempt, n.host, n.scheduled = p.attempt, spots[i], now
+		n.host.hold(n, s.shapes.Need(n.shape))
+		g.held++
+	}
+	main := g.main()
+	main.move(batch.Starting)
+	p.host = main.host
+	s.take(p, out)
+	s.put(p, ended{}, out)
+	for _, n := range g.nodes {
+		s.put(n, ended{}, out)
+	}
+	out.Effects = append(out.Effects, Start{Host: main.host.ID, Attempt: main.attemptID()})
+}
+
+func (s *State) makeNodes(p *job) {
+	g := p.gang
+	g.nodes = make([]*job, g.row.Size)
+	for i := range g.nodes {
+		s.last.Job++
+		n := &job{
+			ref: batch.NodeRef(p.ref.ID, i), seq: s.last.Job, definition: p.definition, queue: p.queue, parent: p,
+			createdAt: p.createdAt, shape: s.shapes.Of(g.row.NodeNeeds(i)), maxAttempts: p.maxAttempts, state: batch.Runnable,
+		}
+		g.nodes[i] = n
+		s.jobs[n.ref] = n
+	}
+}
+
+// release takes what a node holds.
+func (s *State) release(n *job) {
+	n.host.release(n, s.shapes.Need(n.shape))
+	n.parent.gang.held--
+}
+
+// nodeRunning starts the other nodes when it is the main one that runs.
+func (s *State) nodeRunning(n *job, at batch.Instant, out *Output) {
+	p := n.parent
+	n.move(batch.Running)
+	n.startedAt = at
+	s.put(n, ended{}, out)
+	if n != p.gang.main() {
+		return
+	}
+	for _, other := range p.gang.nodes {
+		if !other.reserved() {
+			continue
+		}
+		other.move(batch.Starting)
+		s.put(other, ended{}, out)
+		out.Effects = append(out.Effects, Start{Host: other.host.ID, Attempt: other.attemptID()})
+	}
+	p.move(batch.Running)
+	p.startedAt = at
+	s.watch(p)
+	s.put(p, ended{}, out)
+}
+
+// nodeEnded ends a node. What that means for the others depends on which it is.
+func (s *State) nodeEnded(now batch.Instant, n *job, in AttemptEnded, out *Output) {
+	p, g := n.parent, n.parent.gang
+	if in.StartedAt != 0 {
+		n.startedAt = in.StartedAt
+	}
+	end := ended{at: in.StoppedAt, exitCode: in.ExitCode, reason: in.Reason, statusReason: s.nodeReason(n, in.StatusReason)}
+	if end.at == 0 {
+		end.at = now
+	}
+	attempt := AttemptRow{
+		Job: n.seq, Number: n.attempt, Host: n.host.ID, StartedAt: in.StartedAt, StoppedAt: end.at,
+		ExitCode: end.exitCode, Reason: end.reason, StatusReason: end.statusReason,
+	}
+	out.Changes = append(out.Changes, AttemptPut{attempt})
+	to := batch.Failed
+	if in.ExitCode != nil && *in.ExitCode == 0 && (n.flags|p.flags)&(Terminated|TimedOut) == 0 {
+		to = batch.Succeeded
+	}
+	s.release(n)
+	n.move(to)
+	s.put(n, end, out)
+	delete(s.reasons, n.ref)
+	if n == g.main() {
+		attempt.Job = p.seq
+		out.Changes = append(out.Changes, AttemptPut{attempt})
+		p.startedAt = n.startedAt
+		s.stopNodes(p, out)
+		g.ended = &end
+		s.deadlines.Remove(p)
+		s.put(p, ended{}, out)
+	}
+	if g.held == 0 {
+		s.gangOver(p, out)
+	}
+}
+
+func (s *State) nodeReason(n *job, told string) string {
+	switch p := n.parent; {
+	case p.flags&Terminated != 0:
+		return s.reasons[p.ref]
+	case n.flags&Terminated != 0:
+		return s.reasons[n.ref]
+	case p.flags&TimedOut != 0:
+		return reasonTimeout
+	case p.gang.ended != nil:
+		return reasonMainEnded
+	}
+	return told
+}
+
+// stopNodes asks for the end of the nodes that are live, and releases those that
+// have not been started.
+func (s *State) stopNodes(p *job, out *Output) {
+	for _, n := range p.gang.nodes {
+		switch _, held := n.host.live[n]; {
+		case !held:
+		case n.state == batch.Runnable:
+			s.release(n)
+		default:
+			out.Effects = append(out.Effects, Stop{Host: n.host.ID, Attempt: n.attemptID()})
+		}
+	}
+}
+
+// terminateNode ends one node that is not the main one: the job goes on without
+// it. While the job waits there is nothing to end.
+func (s *State) terminateNode(now batch.Instant, n *job, reason string, out *Output) {
+	if _, held := n.host.live[n]; !held || n.flags&Terminated != 0 {
+		return
+	}
+	if n.reserved() {
+		n.flags |= Terminated
+		s.release(n)
+		n.move(batch.Failed)
+		s.put(n, ended{at: now, statusReason: reason}, out)
+		return
+	}
+	n.flags |= Terminated
+	s.reasons[n.ref] = reason
+	s.put(n, ended{}, out)
+	s.stop(n, out)
+}
+
+// gangOver ends an attempt that no host holds any node of: the main node's end
+// is the job's, and decides whether all nodes start again.
+func (s *State) gangOver(p *job, out *Output) {
+	g := p.gang
+	delete(s.networks, g.row.Network)
+	s.give(p, out)
+	end, decided := *g.ended, p.decided()
+	g.ended = nil
+	stoppedByUs := p.flags&(Terminated|TimedOut) != 0
+	if p.flags&Terminated != 0 {
+		end.statusReason = s.reasons[p.ref]
+	}
+	switch {
+	case decided:
+		s.finish(p, batch.Succeeded, end, out)
+	case !stoppedByUs && s.again(p, end):
+		p.move(batch.Runnable)
+		p.queue.waiting.Push(p)
+		end.statusReason = ""
+		s.put(p, end, out)
+		for _, n := range g.nodes {
+			n.state, n.flags = batch.Runnable, 0
+			s.put(n, ended{}, out)
+		}
+	default:
+		s.finish(p, batch.Failed, end, out)
+	}
+}
+
+// endNodes forgets the nodes of a job that has ended, and fails those that have
+// not.
+func (s *State) endNodes(p *job, end ended, out *Output) {
+	for _, n := range p.gang.nodes {
+		if !n.state.Terminal() {
+			why := end.statusReason
+			if p.flags&(Terminated|Cancelled) == 0 {
+				why = reasonNeverStarted
+			}
+			n.move(batch.Failed)
+			s.put(n, ended{at: end.at, statusReason: why}, out)
+		}
+		delete(s.jobs, n.ref)
+		delete(s.reasons, n.ref)
+	}
+}
