@@ -109,13 +109,14 @@ func dockerDriver(t *testing.T) driver {
 	}
 	python(t, filepath.Join(dir, "bin", "python3"), `exec /bin/sh "$@"`)
 	app(t, dir)
-	t.Cleanup(func() { docker(t, "rmi", "-f", image, base) })
 	if out, err := exec.Command("../../internal/driver/docker/testdata/mkimage.sh", base).CombinedOutput(); err != nil {
-		t.Fatalf("build the image: %v\n%s", err, out)
+		need(t, "docker", fmt.Errorf("build the image: %w: %s", err, out))
 	}
+	t.Cleanup(func() { docker(t, "rmi", base) })
 	id := docker(t, "create", base)
 	docker(t, "cp", dir+"/.", id+":/")
 	docker(t, "commit", id, image)
+	t.Cleanup(func() { docker(t, "rmi", image) })
 	docker(t, "rm", id)
 	return driver{name: "docker", image: image}
 }

@@ -27,9 +27,9 @@ func newDockerServer(t *testing.T) *server {
 	}
 	image := "barge-test/crash:" + strconv.Itoa(os.Getpid()) + "-" + strings.ToLower(strings.ReplaceAll(t.Name(), "/", "-"))
 	if out, err := exec.Command("../../internal/driver/docker/testdata/mkimage.sh", image).CombinedOutput(); err != nil {
-		t.Fatalf("build the image: %v\n%s", err, out)
+		need(t, "docker", fmt.Errorf("build the image: %w: %s", err, out))
 	}
-	t.Cleanup(func() { docker(t, "rmi", "-f", image) })
+	t.Cleanup(func() { docker(t, "rmi", image) })
 	s := newServer(t, "docker")
 	s.marks = "" // containers see no file of ours
 	t.Cleanup(func() {
