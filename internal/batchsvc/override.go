@@ -88,8 +88,9 @@ func mayHave(n *batchapi.NodeProperties, nodes int32) bool {
 	})
 }
 
-// target finds the range of the definition that an override is for, however
-// either is written; -1 if there is none.
+// target finds the range of the definition that an override is for; -1 if there
+// is none. `1`, `1:1` and `:3`, `0:3` are the same, but `0:` is not `0:3` even
+// where 3 is the last node: AWS was seen to refuse that.
 func (s *spec) target(n *batchapi.NodeProperties, target string) (int, error) {
 	want, err := parseRange(target, s.nodes)
 	if err != nil {

@@ -39,7 +39,10 @@ func submitBody(members ...string) string {
 
 func wrongRequests() []wrong {
 	var all []wrong
-	for _, part := range [][]wrong{wrongBodies, wrongEnvironments, wrongQueues, wrongDefinitions, wrongSubmits, wrongReads, wrongConsumables, wrongBulk} {
+	for _, part := range [][]wrong{
+		wrongBodies, wrongEnvironments, wrongQueues, wrongDefinitions, wrongKinds, wrongContainers, wrongFargate, wrongNodes,
+		wrongTasks, wrongPods, wrongSubmits, wrongOverrides, wrongReads, wrongConsumables, wrongBulk,
+	} {
 		all = append(all, part...)
 	}
 	return all

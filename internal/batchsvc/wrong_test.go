@@ -82,6 +82,8 @@ func TestWrong(t *testing.T) {
 	w.must(t, "CreateComputeEnvironment", `{"computeEnvironmentName":"fargate","type":"MANAGED","computeResources":{"type":"FARGATE",
 		"maxvCpus":4,"subnets":["s"],"securityGroupIds":["sg"]}}`)
 	w.must(t, "CreateJobQueue", `{"jobQueueName":"off","state":"DISABLED","priority":1,"computeEnvironmentOrder":[{"order":1,"computeEnvironment":"ce"}]}`)
+	w.must(t, "CreateJobQueue", `{"jobQueueName":"fq","priority":1,"computeEnvironmentOrder":[{"order":1,"computeEnvironment":"fargate"}]}`)
+	registerKinds(t, w)
 	job := w.submit(t, "waits")
 	w.settledKeep()
 	server := httptest.NewServer(w.handler)
