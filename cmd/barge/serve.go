@@ -91,7 +91,7 @@ func newServeCommand() *cobra.Command {
 	f.StringVar(&c.Docker, "docker-host", "", "address of the Docker Engine or Podman, such as unix:///run/podman/podman.sock")
 	f.StringVar(&c.Scope.Region, "region", c.Scope.Region, "region in the ARNs")
 	f.StringVar(&c.Scope.Account, "account", c.Scope.Account, "account in the ARNs")
-	c.settings.flags(f)
+	c.flags(f)
 	f.Var(&c.KeepJobs, "keep-jobs", "how long jobs are kept that have ended, such as 30d or 36h, or forever")
 	f.BoolVar(&c.Insecure, "insecure-no-auth", false, "listen on an address that others can reach, without authentication")
 	return cmd

@@ -99,7 +99,11 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *parts, err error)
 		Driver: p.driver, Logs: p.logs, Log: log, Live: service.Live,
 		Load: func(ctx context.Context, id batch.AttemptID) (host.Job, error) {
 			t, err := service.Attempt(ctx, id)
-			return host.Job(t), err
+			job := host.Job{Instance: t.Instance}
+			for _, c := range t.Containers {
+				job.Containers = append(job.Containers, host.Container(c))
+			}
+			return job, err
 		},
 		Running: func(id batch.AttemptID, at batch.Instant) {
 			p.engine.Tell(core.AttemptRunning{Attempt: id, At: at}, nil)
@@ -108,6 +112,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *parts, err error)
 			p.engine.Tell(core.AttemptEnded{
 				Attempt: id, StartedAt: end.StartedAt, StoppedAt: end.StoppedAt,
 				ExitCode: end.Code, Reason: end.Reason, StatusReason: end.StatusReason,
+				Containers: batchsvc.ContainerEnds(end.Containers),
 			}, durable)
 		},
 	})

@@ -4,11 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/bargehq/barge/internal/awsapi/batchapi"
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/driver"
 	"github.com/bargehq/barge/internal/store"
@@ -17,15 +19,25 @@ import (
 // stopTimeout is ECS's grace between SIGTERM and SIGKILL.
 const stopTimeout = 30 * time.Second
 
-// Task is what an attempt is to run and where its output goes.
+// Task is what an attempt is to run.
 type Task struct {
-	Spec          driver.Spec
-	Group, Stream string // of the log
-	Instance      string // the host's name
+	Containers []Container
+	Instance   string // the host's name
 }
 
-// Attempt returns what a host runs for an attempt, with its secrets in it. A
-// *driver.StartError says that it cannot start here.
+// Container is one container of a task, with its secrets in it. The members are
+// those of host.Container.
+type Container struct {
+	Name                               string
+	Spec                               driver.Spec
+	Refused                            string // why it cannot start here
+	Group, Stream                      string // of the log
+	Essential                          bool
+	AfterStart, AfterEnd, AfterSuccess []int
+	StartTimeout                       time.Duration
+}
+
+// Attempt returns what a host runs for an attempt.
 //
 // https://docs.aws.amazon.com/batch/latest/userguide/job_env_vars.html
 func (s *Service) Attempt(ctx context.Context, id batch.AttemptID) (Task, error) {
@@ -49,49 +61,96 @@ func (s *Service) Attempt(ctx context.Context, id batch.AttemptID) (Task, error)
 		return Task{}, err
 	}
 	task := spec.task(0)
-	properties := &task.Containers[0]
 	host := c.hosts[j.Host]
+	// What Batch sets a job may not set otherwise.
+	own := []driver.Var{
+		{Name: "AWS_BATCH_JOB_ID", Value: j.Ref.String()},
+		{Name: "AWS_BATCH_JOB_ATTEMPT", Value: itoa(int64(id.Number))},
+		{Name: "AWS_BATCH_JQ_NAME", Value: c.queues[j.Queue]},
+		{Name: "AWS_BATCH_CE_NAME", Value: c.environments[host.Environment]},
+	}
+	if i, child := id.Job.Index(); child {
+		own = append(own, driver.Var{Name: "AWS_BATCH_JOB_ARRAY_INDEX", Value: itoa(int64(i))})
+		if len(jobs) > 1 {
+			own = append(own, driver.Var{Name: "AWS_BATCH_JOB_ARRAY_SIZE", Value: itoa(int64(jobs[1].Size))})
+		}
+	}
 	t := Task{Instance: host.Name}
-	t.Group, t.Stream = spec.log(properties, id)
-	t.Spec = driver.Spec{
-		Unit: id.Unit(0), Resources: j.Needs,
-		Labels: map[string]string{"job-id": j.Ref.String(), "job-name": j.Name, "job-queue": c.queues[j.Queue]},
+	for i := range task.Containers {
+		p := &task.Containers[i]
+		labels := map[string]string{"job-id": j.Ref.String(), "job-name": j.Name, "job-queue": c.queues[j.Queue]}
+		if len(task.Containers) > 1 {
+			labels["container-name"] = p.Name
+		}
+		out := Container{
+			Name: p.Name, Spec: driver.Spec{Unit: id.Unit(i), Resources: j.Needs, Labels: labels},
+			Essential: p.Essential == nil || *p.Essential, StartTimeout: time.Duration(deref(p.StartTimeout)) * time.Second,
+		}
+		out.Group, out.Stream = spec.log(p, id)
+		if len(task.Containers) > 1 {
+			needs, err := containerNeeds(spec.platform, task, p.ResourceRequirements)
+			if err != nil {
+				return Task{}, err
+			}
+			out.Spec.Resources = needs.resources()
+		}
+		depend(task.Containers, p, &out)
+		err = s.container(task, p, &out.Spec)
+		if err == nil {
+			out.Spec.Env, err = s.variables(spec, p, own)
+		}
+		var refused *driver.StartError
+		switch {
+		case errors.As(err, &refused):
+			out.Refused = refused.Reason
+		case err != nil:
+			return Task{}, err
+		}
+		t.Containers = append(t.Containers, out)
 	}
-	if err = s.container(task, properties, &t.Spec); err != nil {
-		return Task{}, err
-	}
-	// What the server and ECS set a job may set otherwise; what Batch sets it may not.
-	t.Spec.Env = slices.Clone(s.o.JobEnv)
+	return t, nil
+}
+
+// variables are the environment of a container, the strongest last. What the
+// server and ECS set a job may set otherwise.
+func (s *Service) variables(spec *spec, p *batchapi.TaskContainerProperties, own []driver.Var) ([]driver.Var, error) {
+	env := slices.Clone(s.o.JobEnv)
 	execution := "AWS_ECS_EC2"
 	if spec.fargate() {
 		execution = "AWS_ECS_FARGATE"
 		region := s.o.Scope.Region
-		t.Spec.Env = append(t.Spec.Env, driver.Var{Name: "AWS_REGION", Value: region}, driver.Var{Name: "AWS_DEFAULT_REGION", Value: region})
+		env = append(env, driver.Var{Name: "AWS_REGION", Value: region}, driver.Var{Name: "AWS_DEFAULT_REGION", Value: region})
 	}
-	t.Spec.Env = append(t.Spec.Env, driver.Var{Name: "AWS_EXECUTION_ENV", Value: execution})
-	for _, v := range properties.Environment {
-		t.Spec.Env = append(t.Spec.Env, driver.Var{Name: v.Name, Value: v.Value})
+	env = append(env, driver.Var{Name: "AWS_EXECUTION_ENV", Value: execution})
+	for _, v := range p.Environment {
+		env = append(env, driver.Var{Name: v.Name, Value: v.Value})
 	}
-	for _, v := range properties.Secrets {
+	for _, v := range p.Secrets {
 		value, err := s.secret(v.ValueFrom)
 		if err != nil {
-			return Task{}, err
+			return nil, err
 		}
-		t.Spec.Env = append(t.Spec.Env, driver.Var{Name: v.Name, Value: value})
+		env = append(env, driver.Var{Name: v.Name, Value: value})
 	}
-	t.Spec.Env = append(t.Spec.Env,
-		driver.Var{Name: "AWS_BATCH_JOB_ID", Value: j.Ref.String()},
-		driver.Var{Name: "AWS_BATCH_JOB_ATTEMPT", Value: itoa(int64(id.Number))},
-		driver.Var{Name: "AWS_BATCH_JQ_NAME", Value: c.queues[j.Queue]},
-		driver.Var{Name: "AWS_BATCH_CE_NAME", Value: c.environments[host.Environment]},
-	)
-	if i, child := id.Job.Index(); child {
-		t.Spec.Env = append(t.Spec.Env, driver.Var{Name: "AWS_BATCH_JOB_ARRAY_INDEX", Value: itoa(int64(i))})
-		if len(jobs) > 1 {
-			t.Spec.Env = append(t.Spec.Env, driver.Var{Name: "AWS_BATCH_JOB_ARRAY_SIZE", Value: itoa(int64(jobs[1].Size))})
+	return append(env, own...), nil
+}
+
+// depend turns names of containers into indices.
+func depend(all []batchapi.TaskContainerProperties, p *batchapi.TaskContainerProperties, out *Container) {
+	for _, d := range p.DependsOn {
+		i := slices.IndexFunc(all, func(c batchapi.TaskContainerProperties) bool { return c.Name == d.ContainerName })
+		if i < 0 {
+			continue // refused when it was registered
+		}
+		switch d.Condition {
+		case "START":
+			out.AfterStart = append(out.AfterStart, i)
+		case "COMPLETE":
+			out.AfterEnd = append(out.AfterEnd, i)
+		case "SUCCESS":
+			out.AfterSuccess = append(out.AfterSuccess, i)
 		}
 	}
-	return t, nil
 }
 
 // Live reports whether the core waits for the end of the attempt.

@@ -12,8 +12,8 @@ import (
 	"github.com/bargehq/barge/internal/driver"
 )
 
-// refuse says why an attempt cannot start, in ECS's words.
-func refuse(format string, args ...any) error {
+// cannotStart says why a container cannot start, in ECS's words.
+func cannotStart(format string, args ...any) error {
 	return &driver.StartError{Reason: fmt.Sprintf(format, args...)}
 }
 
@@ -59,7 +59,7 @@ func (s *Service) container(task *batchapi.EcsTaskProperties, c *batchapi.TaskCo
 		return err
 	}
 	if json.Unmarshal([]byte(text), &login) != nil || login.Username == "" {
-		return refuse("ResourceInitializationError: unable to pull secrets or registry auth: %s: the secret is no JSON object with username and password", c.RepositoryCredentials.CredentialsParameter)
+		return cannotStart("ResourceInitializationError: unable to pull secrets or registry auth: %s: the secret is no JSON object with username and password", c.RepositoryCredentials.CredentialsParameter)
 	}
 	out.Registry = &driver.Credentials{User: login.Username, Password: login.Password}
 	return nil
@@ -69,7 +69,7 @@ func (s *Service) container(task *batchapi.EcsTaskProperties, c *batchapi.TaskCo
 func (s *Service) secret(from string) (string, error) {
 	value, err := s.o.Secret(from)
 	if err != nil {
-		return "", refuse("ResourceInitializationError: unable to pull secrets or registry auth: %s", err)
+		return "", cannotStart("ResourceInitializationError: unable to pull secrets or registry auth: %s", err)
 	}
 	return value, nil
 }
@@ -105,7 +105,7 @@ func linuxParameters(p *batchapi.LinuxParameters, out *driver.Spec) {
 func (s *Service) mount(volumes []batchapi.Volume, m batchapi.MountPoint) (driver.Mount, error) {
 	i := slices.IndexFunc(volumes, func(v batchapi.Volume) bool { return v.Name == m.SourceVolume })
 	if i < 0 {
-		return driver.Mount{}, refuse("CannotCreateContainerError: mountPoints: there is no volume %s", m.SourceVolume)
+		return driver.Mount{}, cannotStart("CannotCreateContainerError: mountPoints: there is no volume %s", m.SourceVolume)
 	}
 	v := volumes[i]
 	var mount driver.Mount
@@ -138,7 +138,7 @@ func (s *Service) fileSystem(kind, id, accessPoint, root string) (driver.Mount, 
 	}
 	mount, ok := s.o.Volumes[id]
 	if !ok {
-		return mount, refuse("ResourceInitializationError: failed to set up %s volume %s: no directory stands for it here, see barge serve --volume", kind, id)
+		return mount, cannotStart("ResourceInitializationError: failed to set up %s volume %s: no directory stands for it here, see barge serve --volume", kind, id)
 	}
 	root = path.Clean("/" + root) // nothing above the directory
 	if mount.NFS != nil {

@@ -137,6 +137,9 @@ func (c *surroundings) detail(j *store.Job) (*batchapi.JobDetail, error) {
 	}
 	spec.describe(d)
 	c.outcome(j, spec, d.Container)
+	if d.EcsProperties != nil {
+		c.taskOutcome(j, spec, &d.EcsProperties.TaskProperties[0])
+	}
 	if j.Ref.Child > 0 {
 		d.Tags = map[string]string{} // tags of an array job are not its children's
 	}
@@ -147,6 +150,10 @@ func (c *surroundings) detail(j *store.Job) (*batchapi.JobDetail, error) {
 		d.IsTerminated = ptr(true)
 	}
 	for _, a := range j.Attempts {
+		if d.EcsProperties != nil {
+			d.Attempts = append(d.Attempts, c.taskAttempt(j, spec, &a))
+			continue
+		}
 		d.Attempts = append(d.Attempts, c.attempt(j, spec, a))
 	}
 	return d, nil

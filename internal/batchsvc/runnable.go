@@ -9,8 +9,14 @@ var unbuilt = []struct { //nolint:gochecknoglobals // a table that nothing write
 	member string
 	given  func(p *part, t *batchapi.EcsTaskProperties, c *batchapi.TaskContainerProperties) bool
 }{
-	{"ecsProperties", func(p *part, _ *batchapi.EcsTaskProperties, _ *batchapi.TaskContainerProperties) bool {
-		return p.EcsProperties != nil
+	{"ecsProperties.taskProperties.pidMode task", func(_ *part, t *batchapi.EcsTaskProperties, _ *batchapi.TaskContainerProperties) bool {
+		return t.PidMode == "task" && len(t.Containers) > 1
+	}},
+	{"ecsProperties.taskProperties.ipcMode task", func(_ *part, t *batchapi.EcsTaskProperties, _ *batchapi.TaskContainerProperties) bool {
+		return t.IpcMode == "task" && len(t.Containers) > 1
+	}},
+	{"firelensConfiguration", func(_ *part, _ *batchapi.EcsTaskProperties, c *batchapi.TaskContainerProperties) bool {
+		return c.FirelensConfiguration != nil
 	}},
 	{"enableExecuteCommand", func(_ *part, t *batchapi.EcsTaskProperties, _ *batchapi.TaskContainerProperties) bool {
 		return deref(t.EnableExecuteCommand)

@@ -17,6 +17,7 @@ import (
 	"github.com/cockroachdb/datadriven"
 
 	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/batchsvc"
 	"github.com/bargehq/barge/internal/core"
 	"github.com/bargehq/barge/internal/driver"
 )
@@ -82,6 +83,9 @@ func (w *world) run(t *testing.T, d *datadriven.TestData) string {
 			code := int32(arg(t, d, "code", 0))
 			end.ExitCode = &code
 		}
+		if d.HasArg("containers") {
+			end.Containers = batchsvc.ContainerEnds(exits(t, d))
+		}
 		w.tell(end)
 	case "effects":
 		return cmp.Or(strings.Join(w.settled(), "\n"), "none")
@@ -99,6 +103,22 @@ func (w *world) run(t *testing.T, d *datadriven.TestData) string {
 	}
 	w.settledKeep()
 	return "ok"
+}
+
+// exits reads the ends of containers: codes, or reasons of those that never ran.
+func exits(t *testing.T, d *datadriven.TestData) []driver.Exit {
+	t.Helper()
+	i := slices.IndexFunc(d.CmdArgs, func(a datadriven.CmdArg) bool { return a.Key == "containers" })
+	var out []driver.Exit
+	for _, text := range d.CmdArgs[i].Vals {
+		var code int32
+		if _, err := fmt.Sscan(text, &code); err != nil {
+			out = append(out, driver.Exit{Reason: strings.ReplaceAll(text, "_", " ")})
+			continue
+		}
+		out = append(out, driver.Exit{Code: &code, StartedAt: 1, StoppedAt: 2})
+	}
+	return out
 }
 
 // settledKeep waits like settled and keeps the effects.
@@ -177,20 +197,36 @@ func (w *world) task(t *testing.T, id batch.AttemptID) string {
 		return err.Error()
 	}
 	var b strings.Builder
-	s := task.Spec
-	fmt.Fprintf(&b, "attempt %s\nimage %s\ncommand %q\nneeds %s\n", s.Unit, s.Image, s.Command, s.Resources)
-	fmt.Fprintf(&b, "user %q privileged %t readonly %t stop %s\n", s.User, s.Privileged, s.ReadonlyRootFS, s.StopTimeout)
+	for i := range task.Containers {
+		printContainer(&b, &task.Containers[i], len(task.Containers) > 1)
+	}
+	fmt.Fprintf(&b, "on %s", task.Instance)
+	return b.String()
+}
+
+// printContainer prints one container, with its part in the task where it is one of several.
+func printContainer(b *strings.Builder, c *batchsvc.Container, several bool) {
+	s := c.Spec
+	if several {
+		fmt.Fprintf(b, "container %s essential %t after start %v end %v success %v within %s\n",
+			c.Name, c.Essential, c.AfterStart, c.AfterEnd, c.AfterSuccess, c.StartTimeout)
+	}
+	if c.Refused != "" {
+		fmt.Fprintf(b, "refused %s\n", c.Refused)
+		return
+	}
+	fmt.Fprintf(b, "attempt %s\nimage %s\ncommand %q\nneeds %s\n", s.Unit, s.Image, s.Command, s.Resources)
+	fmt.Fprintf(b, "user %q privileged %t readonly %t stop %s\n", s.User, s.Privileged, s.ReadonlyRootFS, s.StopTimeout)
 	for _, key := range slices.Sorted(maps.Keys(s.Labels)) {
-		fmt.Fprintf(&b, "label %s=%s\n", key, s.Labels[key])
+		fmt.Fprintf(b, "label %s=%s\n", key, s.Labels[key])
 	}
 	for _, v := range s.Env {
-		fmt.Fprintf(&b, "env %s=%s\n", v.Name, v.Value)
+		fmt.Fprintf(b, "env %s=%s\n", v.Name, v.Value)
 	}
 	for _, line := range settings(s) {
-		fmt.Fprintln(&b, line)
+		fmt.Fprintln(b, line)
 	}
-	fmt.Fprintf(&b, "log %s %s\non %s", task.Group, task.Stream, task.Instance)
-	return b.String()
+	fmt.Fprintf(b, "log %s %s\n", c.Group, c.Stream)
 }
 
 // settings prints what the spec asks for beyond the plain.

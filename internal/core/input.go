@@ -86,6 +86,9 @@ type AttemptEnded struct {
 	Reason               string
 	// StatusReason is AWS's word for why it ended.
 	StatusReason string
+	// Containers are the ends of the containers of a task that has several,
+	// as batchsvc writes and reads them.
+	Containers []byte
 }
 
 // Tick says that time has passed: deadlines that are due take effect.

@@ -139,6 +139,7 @@ type AttemptRow struct {
 	ExitCode     *int32
 	Reason       string
 	StatusReason string
+	Containers   []byte // see [AttemptEnded.Containers]
 }
 
 // Change is one row-level fact to persist. Applying a round's changes in order

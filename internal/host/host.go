@@ -2,7 +2,9 @@
 // a driver, ships their output to the log store, reports that they run and how
 // they ended, and after a restart takes them up where they were.
 //
-// A [Supervisor] owns one goroutine per live attempt. Start, Attach and Stop
+// An attempt is a task of containers; see task for how they wait for each other.
+//
+// A [Supervisor] owns a few goroutines per live attempt. Start, Attach and Stop
 // are the engine's sinks: they never block and may be repeated; the calls for
 // one attempt are kept in order. Reports leave through the functions in Options.
 //
@@ -30,28 +32,46 @@ import (
 	"github.com/bargehq/barge/internal/logs"
 )
 
-// Job is what an attempt is to run, and where its output goes.
+// Job is what an attempt is to run: a task of one container or several.
 type Job struct {
+	Containers []Container
+	// Instance is the host's name, i-….
+	Instance string
+}
+
+// Container is one container of a task. Others are named by their index.
+type Container struct {
+	Name string
 	Spec driver.Spec
+	// Refused is why it cannot be started here, as a container reason; empty
+	// if it can. One that runs already is not affected.
+	Refused string
 	// Group and Stream name the log; an empty Group means that the output is
 	// not kept.
 	Group, Stream string
-	// Instance is the host's name, i-….
-	Instance string
+	// Essential: the task ends with it.
+	Essential bool
+	// It starts when these have started, have ended, have exited with zero.
+	AfterStart, AfterEnd, AfterSuccess []int
+	// StartTimeout is how long others wait for its end before they give up;
+	// zero means for ever.
+	StartTimeout time.Duration
 }
 
 // End is how an attempt ended, in AWS's words.
 type End struct {
 	driver.Exit
 	StatusReason string
+	// Containers are the ends of the containers of a task that has several.
+	// StartedAt is zero in those that never ran.
+	Containers []driver.Exit
 }
 
 // Options configure a Supervisor. All members are required.
 type Options struct {
 	Driver driver.Driver
 	Logs   *logs.Store
-	// Load returns what an attempt runs. A *driver.StartError says that it
-	// cannot run here.
+	// Load returns what an attempt runs.
 	Load func(ctx context.Context, id batch.AttemptID) (Job, error)
 	// Live reports whether the attempt is one that the core waits for.
 	Live func(ctx context.Context, id batch.AttemptID) (bool, error)

@@ -44,7 +44,7 @@ func (w *writer) prepare(ctx context.Context) error {
 			exit_code = ?, reason = ?, status_reason = ?, next = ?, rest = ?, rest_at = ?, counts = ?, gang = ?
 			WHERE seq = ? AND (state < 5 OR child < 0)`},
 		{&w.insertSpec, 5, `INSERT INTO job_specs (seq, queue, name, share, spec) VALUES (?, ?, ?, ?, ?)`},
-		{&w.attempt, 8, replace("attempts", attemptColumns, 2)},
+		{&w.attempt, 9, replace("attempts", attemptColumns, 2)},
 		{&w.environment, 6, replace("environments", environmentColumns, 1)},
 		{&w.queue, 7, replace("queues", queueColumns, 1)},
 		{&w.definition, 6, replace("definitions", definitionColumns, 1)},
@@ -189,7 +189,7 @@ func (w *writer) put(c core.Change) error {
 	case core.AttemptPut:
 		r := &c.Row
 		_, err = w.attempt.run(r.Job, int64(r.Number), r.Host, int64(r.StartedAt), int64(r.StoppedAt),
-			code(r.ExitCode), nullable(r.Reason), nullable(r.StatusReason))
+			code(r.ExitCode), nullable(r.Reason), nullable(r.StatusReason), blob(r.Containers))
 	case core.EnvironmentPut:
 		r := &c.Row
 		_, err = w.environment.run(r.ID, r.Name, flag(r.Enabled), r.MaxVCPU, blob(r.Spec), int64(r.CreatedAt))

@@ -155,12 +155,12 @@ func decodeCounts(b []byte, counts *[batch.JobStates]int32) error {
 	return nil
 }
 
-const attemptColumns = `job, number, host, started_at, stopped_at, exit_code, reason, status_reason`
+const attemptColumns = `job, number, host, started_at, stopped_at, exit_code, reason, status_reason, containers`
 
 func decodeAttempt(r record) (core.AttemptRow, error) {
 	return core.AttemptRow{
 		Job: r.int(0), Number: r.int32(1), Host: r.int(2), StartedAt: r.instant(3), StoppedAt: r.instant(4),
-		ExitCode: r.code(5), Reason: r.text(6), StatusReason: r.text(7),
+		ExitCode: r.code(5), Reason: r.text(6), StatusReason: r.text(7), Containers: r.bytes(8),
 	}, nil
 }
 

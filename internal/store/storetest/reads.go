@@ -51,7 +51,7 @@ func testRoundTrip(t *testing.T, h Harness) {
 	}
 	attempts := []core.AttemptRow{
 		{Job: job.Seq, Number: 1, Host: 7, StoppedAt: 9, StatusReason: "never ran"},
-		{Job: job.Seq, Number: 2, Host: 7, StartedAt: 10, StoppedAt: 11, ExitCode: code(0), Reason: odd},
+		{Job: job.Seq, Number: 2, Host: 7, StartedAt: 10, StoppedAt: 11, ExitCode: code(0), Reason: odd, Containers: []byte("[{},{}]")},
 		{Job: job.Seq, Number: 3, Host: 7, StartedAt: 12, StoppedAt: 13, ExitCode: code(137), StatusReason: odd},
 	}
 	news := core.NewJob{Name: odd, Spec: slices.Repeat([]byte("spec"), 7<<10)}

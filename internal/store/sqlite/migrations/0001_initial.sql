@@ -180,5 +180,6 @@ CREATE TABLE attempts (
     exit_code     INTEGER,
     reason        TEXT,
     status_reason TEXT,
+    containers    BLOB, -- the ends of several containers, as the API layer writes them
     PRIMARY KEY (job, number)
 ) STRICT, WITHOUT ROWID;
