@@ -88,8 +88,8 @@ func (s *Service) Attempt(ctx context.Context, id batch.AttemptID) (Task, error)
 		}
 		out.Group, out.Stream = spec.log(p, id)
 		if len(task.Containers) > 1 {
-			needs, err := containerNeeds(spec.platform, task, p.ResourceRequirements)
-			if err != nil {
+			var needs amounts
+			if needs, err = containerNeeds(spec.platform, task, p.ResourceRequirements); err != nil {
 				return Task{}, err
 			}
 			out.Spec.Resources = needs.resources()
