@@ -56,7 +56,7 @@ func TestStoppedWhileStarting(t *testing.T) {
 					}
 					time.Sleep(time.Second)
 				}
-				end, lines := superviseStopped(t, dir, deaf{machine.Open()}, host.Job{Spec: spec, Group: "g", Stream: "s"}, id)
+				end, lines := superviseStopped(t, dir, deaf{machine.Open()}, host.Container{Spec: spec, Group: "g", Stream: "s", Essential: true}, id)
 				if (end.StartedAt != 0) != c.runs {
 					t.Errorf("it started at %d", end.StartedAt)
 				}
@@ -85,7 +85,7 @@ func (deaf) Start(ctx context.Context, _ driver.Spec) error {
 
 // superviseStopped starts and stops an attempt in one go and returns its end and
 // its log.
-func superviseStopped(t *testing.T, dir string, d driver.Driver, job host.Job, id batch.AttemptID) (host.End, []string) {
+func superviseStopped(t *testing.T, dir string, d driver.Driver, c host.Container, id batch.AttemptID) (host.End, []string) {
 	t.Helper()
 	store, err := logs.Open(logs.Options{Dir: dir})
 	if err != nil {
@@ -94,7 +94,9 @@ func superviseStopped(t *testing.T, dir string, d driver.Driver, job host.Job, i
 	ended := make(chan host.End, 1)
 	s := host.New(host.Options{
 		Driver: d, Logs: store, Log: slog.New(slog.DiscardHandler),
-		Load: func(context.Context, batch.AttemptID) (host.Job, error) { return job, nil },
+		Load: func(context.Context, batch.AttemptID) (host.Job, error) {
+			return host.Job{Containers: []host.Container{c}}, nil
+		},
 		Live: func(context.Context, batch.AttemptID) (bool, error) { return true, nil },
 		Running: func(batch.AttemptID, batch.Instant) {
 			t.Error("it is reported as running after it was stopped")
@@ -112,10 +114,10 @@ func superviseStopped(t *testing.T, dir string, d driver.Driver, job host.Job, i
 	go func() { done <- store.Run(ctx) }()
 	end := <-ended
 	synctest.Wait() // for the removal
-	if _, err = d.Wait(ctx, job.Spec.Unit); !errors.Is(err, driver.ErrUnknown) {
+	if _, err = d.Wait(ctx, c.Spec.Unit); !errors.Is(err, driver.ErrUnknown) {
 		t.Errorf("after its end the driver says %v of it, want ErrUnknown", err)
 	}
-	page, err := store.Events(ctx, logs.EventQuery{Group: job.Group, Stream: job.Stream})
+	page, err := store.Events(ctx, logs.EventQuery{Group: c.Group, Stream: c.Stream})
 	if err != nil && end.Code != nil {
 		t.Errorf("read the log: %v", err)
 	}

@@ -165,7 +165,9 @@ func (t *task) awaitStarted(ctx context.Context) bool {
 			return false
 		}
 	}
-	t.s.o.Running(t.a.id, batch.InstantOf(time.Now()))
+	if !isClosed(t.a.stop) { // terminated while it started, it is not seen to run
+		t.s.o.Running(t.a.id, batch.InstantOf(time.Now()))
+	}
 	return true
 }
 
