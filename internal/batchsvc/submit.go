@@ -11,6 +11,7 @@ import (
 	"github.com/bargehq/barge/internal/awsapi/batchapi"
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/core"
+	"github.com/bargehq/barge/internal/core/retry"
 )
 
 // AWS's limits of a submit.
@@ -111,7 +112,7 @@ func (s *Service) submission(ctx context.Context, in *batchapi.SubmitJobRequest)
 	stored.JobName, stored.JobQueue, stored.JobDefinition = "", "", ""
 	cmd = core.Submit{
 		ID: batch.NewJobID(batch.InstantOf(time.Now())), Queue: queue, Definition: d.id, Needs: needs.resources(),
-		MaxAttempts: attempts, Rules: rules, Consumes: consumes, New: core.NewJob{Name: in.JobName, Share: in.ShareIdentifier, Spec: stored.AppendJSON(nil)},
+		MaxAttempts: attempts, Retry: retry.Policy{Rules: rules}, Consumes: consumes, New: core.NewJob{Name: in.JobName, Share: in.ShareIdentifier, Spec: stored.AppendJSON(nil)},
 	}
 	if size := len(cmd.New.Spec); size > maxSubmit {
 		return cmd, invalid("Job size must be less than %d KiB, got %d KiB", maxSubmit>>10, (size+1023)>>10)

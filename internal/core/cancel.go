@@ -60,20 +60,32 @@ func (s *State) stop(j *job, out *Output) {
 	out.Effects = append(out.Effects, Stop{Host: j.host.ID, Attempt: j.attemptID()})
 }
 
-// endWaiting fails a job that no host has.
+// endWaiting fails a job that no host has. One that depends on others ends only
+// when all of these have ended, as on AWS: until then it is marked.
 func (s *State) endWaiting(now batch.Instant, j *job, flag Flags, reason string, out *Output) {
-	if j.state != batch.Runnable {
-		return
+	switch j.state {
+	case batch.Runnable:
+		j.flags |= flag
+		j.retryAt = 0
+		s.deadlines.Remove(j)
+		s.finish(j, batch.Failed, ended{at: now, statusReason: reason}, out)
+	case batch.Pending:
+		if j.flags&(flag|Terminated) != 0 {
+			return
+		}
+		j.flags |= flag
+		if s.reasons[j.ref] == "" {
+			s.reasons[j.ref] = reason
+		}
+		s.put(j, ended{}, out)
+	case batch.Submitted, batch.Starting, batch.Running, batch.Succeeded, batch.Failed:
 	}
-	j.queue.waiting.Remove(j)
-	j.flags |= flag
-	s.finish(j, batch.Failed, ended{at: now, statusReason: reason}, out)
 }
 
-// endArray fails all children that have not started, in one stroke. Those that
-// have a record of their own follow in slices; the array job ends with the last.
+// endArray fails all children that are runnable and have no row, in one stroke.
+// Those that have a row of their own, and those that wait for others, follow in
+// slices; the array job ends with the last.
 func (s *State) endArray(now batch.Instant, j *job, flag Flags, reason string, out *Output) {
-	a := j.array
 	if j.flags&(flag|Terminated) != 0 {
 		return
 	}
@@ -81,34 +93,45 @@ func (s *State) endArray(now batch.Instant, j *job, flag Flags, reason string, o
 	if s.reasons[j.ref] == "" {
 		s.reasons[j.ref] = reason
 	}
-	if a.rest == batch.Runnable {
-		rest := a.size - a.next - int32(len(a.ended))
-		a.rest, a.restAt = batch.Failed, now
-		a.counts[batch.Runnable] -= rest
-		a.counts[batch.Failed] += rest
-		j.queue.waiting.Remove(j)
+	if j.array.rest == batch.Runnable {
+		s.failRest(now, j, "")
+		s.enqueue(j)
 	}
-	if !s.finishArray(now, j, out) {
-		s.sweeps = append(s.sweeps, sweep{parent: j})
-		s.put(j, ended{}, out)
-	}
-}
-
-// endChild fails one child that has not started and gives it a row of its own.
-func (s *State) endChild(now batch.Instant, parent *job, ref batch.JobRef, flag Flags, reason string, out *Output) {
-	index := ref.Child - 1
-	a := parent.array
-	if a == nil || index < a.next || index >= a.size || a.rest != batch.Runnable {
-		return // no such child, or one that has ended
-	}
-	if _, gone := a.ended[index]; gone {
+	if s.finishArray(now, j, out) {
 		return
 	}
-	a.end(index)
-	c := s.newChild(parent, index)
-	c.flags |= flag
-	s.skipEnded(parent)
-	s.finish(c, batch.Failed, ended{at: now, statusReason: reason}, out)
+	s.sweeps = append(s.sweeps, sweep{parent: j})
+	if j.waits != nil {
+		s.reviewLater(j)
+	}
+	s.put(j, ended{}, out)
+}
+
+// endChild ends one child that has not started and gives it a row of its own.
+func (s *State) endChild(now batch.Instant, p *job, ref batch.JobRef, flag Flags, reason string, out *Output) {
+	index := ref.Child - 1
+	a := p.array
+	if a == nil || index >= a.size || a.own.Has(index) || p.stateOf(index) == batch.Failed {
+		return // no such child, or one that has ended
+	}
+	if p.stateOf(index) == batch.Runnable {
+		s.failChild(now, p, index, flag, reason, out)
+		return
+	}
+	if p.flags&(Cancelled|Terminated) != 0 {
+		return // it ends with all the others
+	}
+	c := s.newChild(p, index)
+	a.marked.Add(index)
+	s.endWaiting(now, c, flag, reason, out)
+	s.reviewLater(p)
+	s.put(p, ended{}, out)
+}
+
+// sweep ends the children of an array job that have records, slice by slice.
+type sweep struct {
+	parent *job
+	index  int32 // the next child to look at
 }
 
 // sweepOn ends the next slice of the children of array jobs that are being
@@ -116,11 +139,16 @@ func (s *State) endChild(now batch.Instant, parent *job, ref batch.JobRef, flag 
 func (s *State) sweepOn(now batch.Instant, out *Output) (more bool) {
 	for budget := maxSlice; len(s.sweeps) > 0; {
 		w := &s.sweeps[0]
-		for ; w.index < w.parent.array.next && s.jobs[w.parent.ref] == w.parent; w.index++ {
+		for s.jobs[w.parent.ref] == w.parent {
+			index, ok := w.parent.array.own.Next(w.index)
+			if !ok {
+				break
+			}
 			if budget--; budget < 0 {
 				return true
 			}
-			c := s.jobs[batch.ChildRef(w.parent.ref.ID, int(w.index))]
+			w.index = index + 1
+			c := s.jobs[batch.ChildRef(w.parent.ref.ID, int(index))]
 			switch reason := s.reasons[w.parent.ref]; {
 			case c == nil:
 			case w.parent.flags&Terminated != 0:

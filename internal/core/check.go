@@ -35,11 +35,14 @@ func (s *State) Check() error {
 		if j.attempt > j.maxAttempts {
 			bad("job %s is at attempt %d of %d", ref, j.attempt, j.maxAttempts)
 		}
-		if got := j.queue.waiting.Has(j); got != j.waits() {
+		if got := j.parent == nil && j.queue.waiting.Has(j); got != j.waitsToStart() {
 			bad("job %s (%s) waits in its queue: %t", ref, j.state, got)
 		}
-		if j.waits() {
+		if j.waitsToStart() {
 			waiting++
+		}
+		if j.retryAt != 0 && j.state != batch.Runnable {
+			bad("job %s is %s and waits to be tried again", ref, j.state)
 		}
 		if j.state.Live() && j.gang == nil || j.reserved() {
 			if _, ok := j.host.live[j]; !ok {
@@ -53,15 +56,15 @@ func (s *State) Check() error {
 				held[n.Resource] += n.Quantity
 			}
 		}
-		if due := j.timed(); due != s.deadlines.Has(j) {
+		if due := j.watched(); due != s.deadlines.Has(j) {
 			bad("job %s (%s, timeout %d s) has a deadline: %t", ref, j.state, j.timeout, !due)
 		}
 		if p := j.parent; p != nil && p.array != nil {
 			if s.jobs[p.ref] != p {
 				bad("child %s outlives its array job", ref)
 			}
-			if j.ref.Child > p.array.next {
-				bad("child %s is active, above next %d", ref, p.array.next)
+			if got, want := p.array.again.Has(j), j.state == batch.Runnable && j.retryAt == 0; got != want {
+				bad("child %s (%s) waits to be started again: %t", ref, j.state, got)
 			}
 			if p.flags&Terminated != 0 && j.flags&Terminated == 0 && !s.willSweep(p, j.ref.Child-1) {
 				bad("child %s lives, its array job is terminated and nobody sees to it", ref)
@@ -73,6 +76,7 @@ func (s *State) Check() error {
 	}
 	s.checkArrays(counts, bad)
 	s.checkGangs(bad)
+	s.checkWaits(bad)
 	s.claims.check(bad)
 	s.updates.check(bad)
 	s.checkConsumables(held, bad)
@@ -105,33 +109,6 @@ func (s *State) Check() error {
 // willSweep reports whether a child of an array job is going to be ended.
 func (s *State) willSweep(parent *job, index int32) bool {
 	return slices.ContainsFunc(s.sweeps, func(w sweep) bool { return w.parent == parent && w.index <= index })
-}
-
-func (s *State) checkArrays(counts map[*job][batch.JobStates]int32, bad func(string, ...any)) {
-	for ref, p := range s.jobs {
-		a := p.array
-		if a == nil {
-			continue
-		}
-		want := counts[p]
-		rest := a.size - a.next - int32(len(a.ended))
-		want[a.rest] += rest
-		var sum int32
-		for state, n := range a.counts {
-			sum += n
-			if st := batch.JobState(state); !st.Terminal() && n != want[state] {
-				bad("array job %s counts %d children %s, a recount says %d", ref, n, st, want[state])
-			}
-		}
-		if sum != a.size {
-			bad("array job %s counts %d children of %d", ref, sum, a.size)
-		}
-		for index := range a.ended {
-			if index < a.next || index >= a.size {
-				bad("array job %s remembers child %d, next is %d", ref, index, a.next)
-			}
-		}
-	}
 }
 
 // Fingerprint is a hash of all that is stored of the state: equal for equal
@@ -179,14 +156,13 @@ func (s *State) Fingerprint() uint64 {
 			write(*row.Gang, j.gang.held, len(j.gang.nodes), j.gang.ended != nil)
 			row.Gang = nil // a pointer
 		}
+		row.Waits = nil // it would be printed as an address
 		write(row)
-		if j.array != nil {
-			above := make([]int32, 0, len(j.array.ended))
-			for i := range j.array.ended {
-				above = append(above, i)
-			}
-			slices.Sort(above)
-			write(above)
+		if j.waits != nil {
+			write(*j.waits)
+		}
+		if a := j.array; a != nil {
+			write(a.own, a.succeeded, a.failed, a.marked, a.again.Len())
 		}
 	}
 	return binary.BigEndian.Uint64(h.Sum(nil))

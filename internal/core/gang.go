@@ -243,7 +243,7 @@ func (s *State) nodeEnded(now batch.Instant, n *job, in AttemptEnded, out *Outpu
 		s.put(p, ended{}, out)
 	}
 	if g.held == 0 {
-		s.gangOver(p, out)
+		s.gangOver(now, p, out)
 	}
 }
 
@@ -275,6 +275,14 @@ func (s *State) stopNodes(p *job, out *Output) {
 	}
 }
 
+// loseNode fails a node that has not been started and whose host is gone: as
+// with any other node, the job goes on without it.
+func (s *State) loseNode(now batch.Instant, n *job, reason string, out *Output) {
+	s.release(n)
+	n.move(batch.Failed)
+	s.put(n, ended{at: now, statusReason: reason}, out)
+}
+
 // terminateNode ends one node that is not the main one: the job goes on without
 // it. While the job waits there is nothing to end.
 func (s *State) terminateNode(now batch.Instant, n *job, reason string, out *Output) {
@@ -283,9 +291,7 @@ func (s *State) terminateNode(now batch.Instant, n *job, reason string, out *Out
 	}
 	if n.reserved() {
 		n.flags |= Terminated
-		s.release(n)
-		n.move(batch.Failed)
-		s.put(n, ended{at: now, statusReason: reason}, out)
+		s.loseNode(now, n, reason, out)
 		return
 	}
 	n.flags |= Terminated
@@ -296,7 +302,7 @@ func (s *State) terminateNode(now batch.Instant, n *job, reason string, out *Out
 
 // gangOver ends an attempt that no host holds any node of: the main node's end
 // is the job's, and decides whether all nodes start again.
-func (s *State) gangOver(p *job, out *Output) {
+func (s *State) gangOver(now batch.Instant, p *job, out *Output) {
 	g := p.gang
 	delete(s.networks, g.row.Network)
 	s.give(p, out)
@@ -311,7 +317,7 @@ func (s *State) gangOver(p *job, out *Output) {
 		s.finish(p, batch.Succeeded, end, out)
 	case !stoppedByUs && s.again(p, end):
 		p.move(batch.Runnable)
-		p.queue.waiting.Push(p)
+		s.wait(now, p)
 		end.statusReason = ""
 		s.put(p, end, out)
 		for _, n := range g.nodes {

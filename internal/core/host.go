@@ -1,6 +1,7 @@
 package core
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/bargehq/barge/internal/batch"
@@ -30,7 +31,16 @@ func (s *State) stepHostSeen(now batch.Instant, in HostSeen, out *Output) *batch
 }
 
 func (s *State) hostBack(h *host, capacity batch.Resources, out *Output) {
+	out.Reply = Reply{ID: h.ID}
+	if h.lost && len(h.live) > 0 {
+		h.back = true // what it held before it was lost is no more
+		return
+	}
 	h.Ready = true
+	if h.lost {
+		h.lost = false
+		out.Changes = append(out.Changes, HostPut{h.row()})
+	}
 	if h.Capacity != capacity {
 		// One that has become smaller than what it holds shrinks no further
 		// than that.
@@ -42,7 +52,6 @@ func (s *State) hostBack(h *host, capacity batch.Resources, out *Output) {
 		h.Free = h.Capacity.Sub(used)
 		out.Changes = append(out.Changes, HostPut{h.row()})
 	}
-	out.Reply = Reply{ID: h.ID}
 	for _, j := range h.attempts() {
 		switch j.state {
 		case batch.Starting:
@@ -56,6 +65,45 @@ func (s *State) hostBack(h *host, capacity batch.Resources, out *Output) {
 			out.Effects = append(out.Effects, Stop{Host: h.ID, Attempt: j.attemptID()})
 		}
 	}
+}
+
+func (s *State) stepHostLost(in HostLost, out *Output) {
+	e := s.environments[in.Environment]
+	if e == nil {
+		return
+	}
+	for _, f := range e.hosts {
+		if h := s.hosts[f.ID]; h.name == in.Name && !h.lost {
+			h.lost, h.back, h.Ready = true, false, false
+			out.Changes = append(out.Changes, HostPut{h.row()})
+			s.losses = append(s.losses, h)
+		}
+	}
+}
+
+// loseOn ends the next slice of the attempts that were on lost hosts, and
+// reports whether there are more.
+func (s *State) loseOn(now batch.Instant, out *Output) (more bool) {
+	for budget := maxSlice; len(s.losses) > 0; s.losses = s.losses[1:] {
+		h := s.losses[0]
+		for _, j := range h.attempts() {
+			if budget--; budget < 0 {
+				return true
+			}
+			reason := fmt.Sprintf(reasonHostLost, h.name)
+			if j.reserved() {
+				s.loseNode(now, j, reason, out)
+				continue
+			}
+			s.stepAttemptEnded(now, AttemptEnded{Attempt: j.attemptID(), StoppedAt: now, StatusReason: reason}, out)
+		}
+		if h.back {
+			h.lost, h.back, h.Ready = false, false, true
+			out.Changes = append(out.Changes, HostPut{h.row()})
+		}
+	}
+	s.losses = nil
+	return false
 }
 
 // attempts returns what the host holds, in the order of submission.
@@ -81,7 +129,7 @@ func (h *host) release(j *job, need batch.Resources) {
 }
 
 func (h *host) row() HostRow {
-	return HostRow{ID: h.ID, Environment: h.environment.row.ID, Name: h.name, Capacity: h.Capacity, SeenAt: h.seenAt}
+	return HostRow{ID: h.ID, Environment: h.environment.row.ID, Name: h.name, Capacity: h.Capacity, SeenAt: h.seenAt, Lost: h.lost}
 }
 
 func byID(a, b *fit.Host) int { return int(a.ID - b.ID) }

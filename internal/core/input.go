@@ -40,9 +40,12 @@ type Submit struct {
 	Definition     int64
 	Needs          batch.Resources
 	MaxAttempts    int32
-	Rules          []retry.Rule
+	Retry          retry.Policy
 	TimeoutSeconds int32
 	Size           int32
+	MaxRunning     int32        // of an array job: how many children at once; zero for any number
+	DependsOn      []Dependency // that name a job
+	Sequential     bool         // of an array job: each child waits for the one before it
 	Gang           *Gang
 	Claim          Claim
 	Consumes       []consume.Need // what each attempt takes, of five resources at most
@@ -68,6 +71,13 @@ type HostSeen struct {
 	Environment int64
 	Name        string
 	Capacity    batch.Resources
+}
+
+// HostLost says that a host is gone with all that it held. Where there is no
+// such host, or it is known to be gone, it does nothing.
+type HostLost struct {
+	Environment int64
+	Name        string
 }
 
 // AttemptRunning reports that an attempt runs.
@@ -101,6 +111,7 @@ func (Submit) input()             {}
 func (Cancel) input()             {}
 func (Terminate) input()          {}
 func (HostSeen) input()           {}
+func (HostLost) input()           {}
 func (AttemptRunning) input()     {}
 func (AttemptEnded) input()       {}
 func (Tick) input()               {}

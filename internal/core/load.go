@@ -1,24 +1,33 @@
 package core
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core/depend"
 )
 
 // Loader rebuilds a State from rows. The store calls it in the order:
 // Counters, Environment, Queue, Host, Policy, Consumable, Basket, Revision, Claim, then Job for every row
 // that is not terminal and, after its parent, for every child of a loaded array
 // job with an index at or above its parent's Next, and for every node of a loaded
-// gang, by index, in whatever state.
+// gang, by index, in whatever state; at last Target for each of Targets that has
+// a row.
 type Loader struct {
-	s     *State
-	gangs []*job
+	s       *State
+	gangs   []*job
+	active  map[*job]*depend.Set // the children of each array job that have not ended
+	waiting []*job               // that depend on others
+	targets map[batch.JobRef]*Ended
 }
 
 // NewLoader returns a Loader of an empty state.
-func NewLoader() *Loader { return &Loader{s: NewState()} }
+func NewLoader() *Loader {
+	return &Loader{s: NewState(), active: make(map[*job]*depend.Set), targets: make(map[batch.JobRef]*Ended)}
+}
 
 // Counters sets the row keys given out so far.
 func (l *Loader) Counters(c Counters) { l.s.last = c }
@@ -42,11 +51,11 @@ func (l *Loader) Host(row HostRow) error {
 	if l.s.environments[row.Environment] == nil {
 		return fmt.Errorf("host %s: no environment %d", row.Name, row.Environment)
 	}
-	l.s.addHost(row)
+	l.s.addHost(row).lost = row.Lost
 	return nil
 }
 
-// Policy adds retry rules.
+// Policy adds a way to retry.
 func (l *Loader) Policy(row PolicyRow) error { return l.s.addPolicy(row) }
 
 // Consumable adds a consumable resource.
@@ -78,7 +87,7 @@ func (l *Loader) Job(row JobRow) error {
 		ref: row.Ref, seq: row.Seq, definition: row.Definition, queue: q,
 		createdAt: row.CreatedAt, scheduled: row.ScheduledAt, startedAt: row.StartedAt,
 		shape: s.shapes.Of(row.Needs), policy: int32(row.Policy), timeout: row.TimeoutSeconds, basket: int32(row.Basket),
-		attempt: row.Attempt, maxAttempts: row.MaxAttempts, state: row.State, flags: row.Flags,
+		attempt: row.Attempt, maxAttempts: row.MaxAttempts, state: row.State, flags: row.Flags, retryAt: row.RetryAt,
 	}
 	if row.Ref.Child < 0 {
 		return l.node(j, row)
@@ -88,8 +97,10 @@ func (l *Loader) Job(row JobRow) error {
 		if j.parent == nil || j.parent.array == nil {
 			return fmt.Errorf("job %s: no array job to belong to", row.Ref)
 		}
-		if a := j.parent.array; row.Ref.Child > a.next {
-			a.end(row.Ref.Child - 1)
+		index := row.Ref.Child - 1
+		j.parent.array.own.Add(index)
+		if !row.State.Terminal() {
+			l.child(j, index)
 		}
 	}
 	if row.State.Terminal() {
@@ -101,7 +112,14 @@ func (l *Loader) Job(row JobRow) error {
 		}
 	}
 	if row.IsArray() {
-		j.array = &array{size: row.Size, next: row.Next, rest: row.Rest, restAt: row.RestAt, counts: row.Counts}
+		j.array = newArray(row.Size, row.MaxRunning, row.Rest)
+		a := j.array
+		a.counts, a.own, a.failed = row.Counts, depend.Of(0, row.Next), row.Failed.Clone()
+		a.restAt, a.restReason = row.RestAt, row.RestReason
+		l.active[j] = new(depend.Set)
+	}
+	if j.waits = row.Waits.Clone(); j.waits != nil {
+		l.waiting = append(l.waiting, j)
 	}
 	if row.StatusReason != "" {
 		s.reasons[row.Ref] = row.StatusReason
@@ -114,18 +132,17 @@ func (l *Loader) Job(row JobRow) error {
 		j.gang = &gang{row: row.Gang}
 		l.gangs = append(l.gangs, j)
 	}
-	switch {
-	case j.state.Live() && j.gang != nil: // its nodes follow
-		s.networks[row.Gang.Network] = j
+	if j.state.Live() {
 		q.used = q.used.Add(row.Needs)
 		s.ledger.Take(s.baskets[row.Basket])
-	case j.state.Live():
+		if j.gang != nil {
+			s.networks[row.Gang.Network] = j
+			return nil
+		}
 		j.host.hold(j, row.Needs)
-		q.used = q.used.Add(row.Needs)
-		s.ledger.Take(s.baskets[row.Basket])
+	}
+	if j.gang == nil { // else its nodes come first
 		s.watch(j)
-	case j.waits():
-		q.waiting.Push(j)
 	}
 	return nil
 }
@@ -157,6 +174,35 @@ func (l *Loader) node(j *job, row JobRow) error {
 	return nil
 }
 
+// child notes a child of an array that has not ended.
+func (l *Loader) child(j *job, index int32) {
+	l.active[j.parent].Add(index)
+	if j.state == batch.Pending {
+		j.parent.array.marked.Add(index)
+	}
+}
+
+// Targets are the jobs that loaded ones depend on and that were not loaded:
+// they have ended. Of children of arrays it names the array job.
+func (l *Loader) Targets() []batch.JobRef {
+	var refs []batch.JobRef
+	slices.SortFunc(l.waiting, func(a, b *job) int { return cmp.Compare(a.seq, b.seq) })
+	for _, j := range l.waiting {
+		for _, link := range j.waits.Links {
+			ref := link.Job.Parent()
+			if _, known := l.targets[ref]; !known && link.Outcome == depend.Open && l.s.jobs[ref] == nil {
+				// One that is not stored any more has not succeeded, for all we know.
+				l.targets[ref] = &Ended{Outcome: depend.Failed, Lost: depend.Of(0, math.MaxInt32)}
+				refs = append(refs, ref)
+			}
+		}
+	}
+	return refs
+}
+
+// Target adds the row of one of Targets.
+func (l *Loader) Target(row JobRow) { l.targets[row.Ref] = EndedOf(&row) }
+
 // State returns the finished state. The Loader is not to be used after it.
 func (l *Loader) State() (*State, error) {
 	s := l.s
@@ -173,14 +219,24 @@ func (l *Loader) State() (*State, error) {
 		s.watch(p)
 	}
 	// The children, not reached yet, of array jobs that are being ended.
-	for _, j := range s.jobs {
-		if j.array != nil && j.flags&(Cancelled|Terminated) != 0 {
+	for j, active := range l.active {
+		j.array.succeeded = depend.Subtract(depend.Subtract(j.array.own, j.array.failed), *active)
+		if j.flags&(Cancelled|Terminated) != 0 {
 			s.sweeps = append(s.sweeps, sweep{parent: j})
 		}
 	}
-	slices.SortFunc(s.sweeps, func(a, b sweep) int { return int(a.parent.seq - b.parent.seq) })
+	for _, j := range s.jobs {
+		s.enqueue(j)
+	}
+	slices.SortFunc(s.sweeps, func(a, b sweep) int { return cmp.Compare(a.parent.seq, b.parent.seq) })
+	l.resumeWaits()
 	for _, e := range s.environmentList {
 		slices.SortFunc(e.hosts, byID)
+		for _, f := range e.hosts {
+			if h := s.hosts[f.ID]; h.lost {
+				s.losses = append(s.losses, h)
+			}
+		}
 	}
 	for name, row := range s.consumables {
 		if a, _ := s.ledger.Amounts(name); a.InUse != row.InUse {
@@ -193,6 +249,28 @@ func (l *Loader) State() (*State, error) {
 	return s, nil
 }
 
+// resumeWaits puts jobs that wait for others among their followers, and has them
+// told again what they may not have heard before the restart.
+func (l *Loader) resumeWaits() {
+	s := l.s
+	l.Targets() // in order; nothing is new unless the store has left them out
+	for _, j := range l.waiting {
+		s.follow(j)
+		if j.array != nil {
+			s.reviewLater(j)
+		}
+		for _, link := range j.waits.Links {
+			ref := link.Job.Parent()
+			end := l.targets[ref]
+			_, child := link.Job.Index()
+			if link.Outcome == depend.Open && s.newsOf[ref] == nil && (end != nil || child) {
+				n := &news{job: ref, ended: end}
+				s.news, s.newsOf[ref] = append(s.news, n), n
+			}
+		}
+	}
+}
+
 // Resume says what has to be done outside after a start: ask for the hosts.
 // What ran on them follows when they register.
 func (s *State) Resume(out *Output) {
@@ -203,25 +281,15 @@ func (s *State) Resume(out *Output) {
 	}
 }
 
-// waits reports whether the job belongs into its queue.
-func (j *job) waits() bool {
-	if j.array != nil {
-		return j.state == batch.Pending && j.array.rest == batch.Runnable && j.array.next < j.array.size
-	}
-	return j.state == batch.Runnable && !j.isNode()
-}
-
-// watch sets the deadline of a running attempt.
+// watch sets the deadline of a running attempt, or of a job that waits to be
+// tried again.
 func (s *State) watch(j *job) {
-	if j.timed() {
+	if j.watched() {
 		s.deadlines.Push(j)
 	}
 }
 
-// end remembers a child that has ended before its turn.
-func (a *array) end(index int32) {
-	if a.ended == nil {
-		a.ended = make(map[int32]struct{})
-	}
-	a.ended[index] = struct{}{}
+// watched reports whether something happens to the job by the passing of time.
+func (j *job) watched() bool {
+	return j.timed() || j.state == batch.Runnable && j.retryAt != 0
 }

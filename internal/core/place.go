@@ -16,7 +16,9 @@ import (
 // https://docs.aws.amazon.com/batch/latest/userguide/job_scheduling.html
 func (s *State) Place(now batch.Instant, budget int, out *Output) (more bool) {
 	defer s.lookAtFronts(now)
-	more = s.sweepOn(now, out)
+	more = s.loseOn(now, out)
+	more = s.sweepOn(now, out) || more
+	more = s.settle(now, out) || more
 	for _, q := range s.queueList {
 		for {
 			j, ok := q.waiting.Min()
@@ -66,16 +68,16 @@ func (s *State) hostFor(q *queue, need batch.Resources) *host {
 
 // start gives the job, or the next child of an array job, to the host.
 func (s *State) start(now batch.Instant, j *job, h *host, out *Output) {
-	if j.array != nil {
-		parent := j
-		j = s.newChild(parent, parent.array.next)
-		parent.array.next++
-		s.jobs[j.ref] = j
-		s.skipEnded(parent)
-	} else {
-		j.queue.waiting.Remove(j)
+	if p := j.array; p != nil {
+		if c, ok := p.again.Min(); ok {
+			j = c
+		} else {
+			index, _ := j.next()
+			j = s.newChild(j, index)
+		}
 	}
 	j.move(batch.Starting)
+	s.enqueue(j)
 	j.attempt++
 	j.scheduled = now
 	j.host = h
@@ -84,32 +86,4 @@ func (s *State) start(now batch.Instant, j *job, h *host, out *Output) {
 	s.put(j, ended{}, out)
 	s.putParent(j, out)
 	out.Effects = append(out.Effects, Start{Host: h.ID, Attempt: j.attemptID()})
-}
-
-// newChild makes the record of a child that had none. It is not yet among the
-// jobs.
-func (s *State) newChild(parent *job, index int32) *job {
-	s.last.Job++
-	return &job{
-		ref: batch.ChildRef(parent.ref.ID, int(index)), seq: s.last.Job, definition: parent.definition,
-		queue: parent.queue, parent: parent, createdAt: parent.createdAt, shape: parent.shape, policy: parent.policy, basket: parent.basket,
-		timeout: parent.timeout, maxAttempts: parent.maxAttempts, state: batch.Runnable,
-	}
-}
-
-// skipEnded moves an array job's next child past those that were ended before
-// their turn, and the array job out of its queue when none is left.
-func (s *State) skipEnded(parent *job) {
-	a := parent.array
-	parent.queue.waiting.Touch()
-	for {
-		if _, ok := a.ended[a.next]; !ok {
-			break
-		}
-		delete(a.ended, a.next)
-		a.next++
-	}
-	if a.next == a.size {
-		parent.queue.waiting.Remove(parent)
-	}
 }

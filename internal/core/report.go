@@ -11,6 +11,7 @@ import (
 const (
 	reasonTimeout     = "Job attempt duration exceeded timeout"
 	reasonArrayFailed = "Array Child Job failed"
+	reasonHostLost    = "Host EC2 (instance %s) terminated."
 )
 
 func (j *job) attemptID() batch.AttemptID {
@@ -48,12 +49,18 @@ func (s *State) stepAttemptEnded(now batch.Instant, in AttemptEnded, out *Output
 	if j == nil {
 		return
 	}
+	if in.StartedAt == 0 && j.state == batch.Running {
+		in.StartedAt = j.startedAt // it is lost, and was known to run
+	}
 	if j.isNode() {
 		s.nodeEnded(now, j, in, out)
 		return
 	}
-	if in.StartedAt != 0 {
+	switch {
+	case in.StartedAt != 0:
 		j.startedAt = in.StartedAt
+	case j.state == batch.Running:
+		in.StartedAt = j.startedAt // it is lost, and was known to run
 	}
 	end := ended{at: now, exitCode: in.ExitCode, reason: in.Reason, statusReason: in.StatusReason}
 	switch {
@@ -80,7 +87,7 @@ func (s *State) stepAttemptEnded(now batch.Instant, in AttemptEnded, out *Output
 	case in.ExitCode != nil && *in.ExitCode == 0 && !stoppedByUs:
 		s.finish(j, batch.Succeeded, end, out)
 	case !stoppedByUs && s.again(j, end):
-		s.retry(j, end, out)
+		s.retry(now, j, end, out)
 	default:
 		s.finish(j, batch.Failed, end, out)
 	}
@@ -91,12 +98,12 @@ func (s *State) again(j *job, end ended) bool {
 	if end.exitCode != nil {
 		e.ExitCode = strconv.Itoa(int(*end.exitCode))
 	}
-	return retry.Again(s.policies[int64(j.policy)], int(j.attempt), int(j.maxAttempts), e)
+	return retry.Again(s.policies[int64(j.policy)].Rules, int(j.attempt), int(j.maxAttempts), e)
 }
 
-// retry puts the job back into its queue, unless it belongs to an array whose
-// waiting children were ended meanwhile.
-func (s *State) retry(j *job, end ended, out *Output) {
+// retry puts the job back into its queue, at once or after a pause, unless it
+// belongs to an array whose waiting children were ended meanwhile.
+func (s *State) retry(now batch.Instant, j *job, end ended, out *Output) {
 	if p := j.parent; p != nil && p.flags&(Cancelled|Terminated) != 0 {
 		j.flags |= p.flags & (Cancelled | Terminated)
 		end.statusReason = s.reasons[p.ref]
@@ -104,46 +111,62 @@ func (s *State) retry(j *job, end ended, out *Output) {
 		return
 	}
 	j.move(batch.Runnable)
-	j.queue.waiting.Push(j)
+	s.wait(now, j)
 	end.statusReason = ""
 	s.put(j, end, out)
 	s.putParent(j, out)
+}
+
+// wait puts a job that is to be tried again into its queue, or lets it wait
+// before.
+func (s *State) wait(now batch.Instant, j *job) {
+	if pause := s.policies[int64(j.policy)].Backoff.After(int(j.attempt)); pause > 0 {
+		j.retryAt = now + batch.Instant(pause)
+		s.watch(j)
+	}
+	s.enqueue(j)
 }
 
 // finish ends a job that no host and no queue holds any more. It leaves the
 // state; its parent may end with it.
 func (s *State) finish(j *job, to batch.JobState, end ended, out *Output) {
 	j.move(to)
+	s.enqueue(j)
 	s.put(j, end, out)
 	if j.gang != nil {
 		s.endNodes(j, end, out)
 	}
-	delete(s.jobs, j.ref)
-	delete(s.reasons, j.ref)
-	if p := j.parent; p != nil && !s.finishArray(end.at, p, out) {
-		s.put(p, ended{}, out)
+	s.leave(j)
+	p := j.parent
+	if p == nil {
+		return
 	}
+	index := j.ref.Child - 1
+	p.array.marked.Remove(index)
+	if to == batch.Succeeded {
+		p.array.succeeded.Add(index)
+	} else {
+		p.array.failed.Add(index)
+	}
+	if s.finishArray(end.at, p, out) {
+		return
+	}
+	if p.waits != nil && (p.waits.Sequential || p.flags&(Cancelled|Terminated) != 0) {
+		s.reviewLater(p)
+	}
+	s.tell(p)
+	s.enqueue(p)
+	s.put(p, ended{}, out)
 }
 
-// finishArray ends an array job whose children have all ended.
-func (s *State) finishArray(now batch.Instant, p *job, out *Output) bool {
-	counts := &p.array.counts
-	if counts[batch.Succeeded]+counts[batch.Failed] < p.array.size {
-		return false
+// leave takes a job that has ended out of the state.
+func (s *State) leave(j *job) {
+	delete(s.jobs, j.ref)
+	delete(s.reasons, j.ref)
+	s.unfollow(j)
+	if j.parent == nil {
+		s.tell(j)
 	}
-	to, end := batch.Succeeded, ended{at: now}
-	if counts[batch.Failed] > 0 {
-		to = batch.Failed
-		if end.statusReason = s.reasons[p.ref]; end.statusReason == "" {
-			end.statusReason = reasonArrayFailed
-		}
-	}
-	p.queue.waiting.Remove(p)
-	p.move(to)
-	s.put(p, end, out)
-	delete(s.jobs, p.ref)
-	delete(s.reasons, p.ref)
-	return true
 }
 
 func (s *State) putParent(j *job, out *Output) {

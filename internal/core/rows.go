@@ -2,6 +2,7 @@ package core
 
 import (
 	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core/depend"
 	"github.com/bargehq/barge/internal/core/retry"
 )
 
@@ -45,12 +46,13 @@ type HostRow struct {
 	Name        string // an instance id such as i-0123456789abcdef0
 	Capacity    batch.Resources
 	SeenAt      batch.Instant // when it first registered
+	Lost        bool          // it is gone until it registers again; what it held has ended or is being ended
 }
 
-// PolicyRow is an interned list of retry rules.
+// PolicyRow is an interned way to retry.
 type PolicyRow struct {
-	ID    int64
-	Rules []retry.Rule
+	ID     int64
+	Policy retry.Policy
 }
 
 // Flags say what was done to a job.
@@ -90,16 +92,26 @@ type JobRow struct {
 	ExitCode     *int32        // nil where no process told one
 	Reason       string        // ECS's container reason; empty on a plain exit
 	StatusReason string
+	RetryAt      batch.Instant // while a job waits for its next attempt, when that may start; else zero
+
+	// Waits is what a job that has not started waits for; nil if for nothing.
+	Waits *depend.Waits
 
 	// An array job. Children with an index below Next have a row of their
-	// own, and so have a few above it that were cancelled one by one; all
-	// others share the state Rest, which is Runnable, or Failed from RestAt
-	// on. Counts has every child, by state.
-	Size   int32 // zero for a job that is no array
-	Next   int32
-	Rest   batch.JobState
-	RestAt batch.Instant
-	Counts [batch.JobStates]int32
+	// own, and so have some above it that could start before others or were
+	// ended one by one. Those in Waits.Ready are runnable; all others share the
+	// state Rest, which is Pending, Runnable, or Failed from RestAt on, because
+	// of RestReason or, where that is empty, as the array job itself.
+	// Counts has every child, by state. Failed are the children with a row that
+	// have failed and, when the array job has ended, all that have failed.
+	Size       int32 // zero for a job that is no array
+	MaxRunning int32 // how many children may be starting or running at once; zero for any number
+	Next       int32
+	Rest       batch.JobState
+	RestAt     batch.Instant
+	RestReason string
+	Counts     [batch.JobStates]int32
+	Failed     depend.Set
 
 	// Gang is that of a multi-node parallel job, whose row otherwise says of
 	// its attempts what the main node's does. Nodes get rows of their own when
@@ -175,7 +187,7 @@ type DefinitionPut struct{ Row DefinitionRow }
 // HostPut writes a host.
 type HostPut struct{ Row HostRow }
 
-// PolicyPut adds retry rules.
+// PolicyPut adds a way to retry.
 type PolicyPut struct{ Row PolicyRow }
 
 func (JobPut) change()         {}

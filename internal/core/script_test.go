@@ -22,7 +22,7 @@ import (
 // be done as the answer. `go test ./internal/core -rewrite` writes the answers.
 //
 // Each line is one input, stepped and followed by Place: `environment`,
-// `queue`, `host`, `submit`, `recall`, `prune` (with the names of
+// `queue`, `host`, `lost`, `submit`, `recall`, `prune` (with the names of
 // jobs, as a store might propose them), `running`, `exit`, `cancel`, `terminate`,
 // `consumable`, `quantity` and `unmake` (a consumable resource), `at` (sets
 // the time, in seconds, and ticks; `clock` does not tick). `front` shows the first
@@ -88,13 +88,16 @@ func (w *world) run(t *testing.T, line string) string {
 		in = CreateQueue{Name: plain[0], Enabled: args["state"] != "disabled", Priority: int32(num("priority", 1)), Environments: strings.Split(args["on"], ",")}
 	case "host":
 		in = HostSeen{Environment: int64(num("environment", 1)), Name: plain[0], Capacity: batch.Resources{MilliVCPU: int64(num("vcpu", 4)) * 1000, MemoryMiB: int64(num("mem", 8192))}}
+	case "lost":
+		in = HostLost{Environment: int64(num("environment", 1)), Name: plain[0]}
 	case "submit":
 		w.ids++
 		id := batch.JobID{15: w.ids}
 		w.names[plain[0]] = id
 		in = Submit{
 			ID: id, Queue: args["queue"], Size: int32(num("size", 0)), MaxAttempts: int32(num("attempts", 1)), TimeoutSeconds: int32(num("timeout", 0)),
-			Needs: batch.Resources{MilliVCPU: int64(num("vcpu", 1)) * 1000, MemoryMiB: int64(num("mem", 128))}, Rules: rules(args["rules"]),
+			Needs: batch.Resources{MilliVCPU: int64(num("vcpu", 1)) * 1000, MemoryMiB: int64(num("mem", 128))}, Retry: retry.Policy{Rules: rules(args["rules"]), Backoff: backoff(t, args["backoff"])},
+			MaxRunning: int32(num("running", 0)), DependsOn: w.dependencies(t, args["after"], args["each"]), Sequential: args["sequential"] == "yes",
 			Claim: claimOf(args["token"], args["request"]), Consumes: consumes(t, args["consumes"]),
 			Gang: gangOf(t, int32(num("nodes", 0)), int32(num("main", 0)), args["groups"]),
 		}
@@ -252,6 +255,15 @@ func (w *world) describe() string {
 		if x.last.IsArray() {
 			fmt.Fprintf(&b, "  children %v next %d", x.last.Counts, x.last.Next)
 		}
+		if waits := x.last.Waits; waits != nil && len(waits.Ready) > 0 {
+			fmt.Fprintf(&b, " ready %v", waits.Ready)
+		}
+		if x.last.RestReason != "" {
+			fmt.Fprintf(&b, " rest: %s", x.last.RestReason)
+		}
+		if x.last.RetryAt != 0 {
+			fmt.Fprintf(&b, "  until %d s", x.last.RetryAt/1000)
+		}
 		if g := x.last.Gang; g != nil {
 			fmt.Fprintf(&b, "  nodes %d network %d", g.Size, g.Network)
 		}
@@ -295,6 +307,42 @@ func (w *world) describe() string {
 		}
 	}
 	return b.String()
+}
+
+// dependencies reads `a,b:3` forms, of whole jobs and child by child. What has
+// ended is looked up, as a handler does.
+func (w *world) dependencies(t *testing.T, whole, each string) (list []Dependency) {
+	t.Helper()
+	for n, names := range []string{whole, each} {
+		for name := range strings.FieldsFuncSeq(names, func(r rune) bool { return r == ',' }) {
+			d := Dependency{Job: w.job(t, name), NToN: n == 1}
+			if w.s.jobs[d.Job] == nil {
+				if row, ok := w.rows.jobs[d.Job]; ok {
+					d.Ended = EndedOf(&row)
+				}
+			}
+			list = append(list, d)
+		}
+	}
+	return list
+}
+
+// backoff reads `10*2..300`, in seconds.
+func backoff(t *testing.T, s string) (b retry.Backoff) {
+	t.Helper()
+	if s == "" {
+		return b
+	}
+	s, most, limited := strings.Cut(s, "..")
+	first, factor, grows := strings.Cut(s, "*")
+	b.First = int64(mustInt(t, first)) * 1000
+	if grows {
+		b.Factor = int64(mustInt(t, factor))
+	}
+	if limited {
+		b.Most = int64(mustInt(t, most)) * 1000
+	}
+	return b
 }
 
 func (w *world) reload(t *testing.T) string {
@@ -505,6 +553,11 @@ func (r *rows) load(last Counters) (*State, error) {
 	for _, row := range jobs {
 		if err := l.Job(row); err != nil {
 			return nil, err
+		}
+	}
+	for _, ref := range l.Targets() {
+		if row, ok := r.jobs[ref]; ok {
+			l.Target(row)
 		}
 	}
 	return l.State()

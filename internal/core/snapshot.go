@@ -69,17 +69,27 @@ func (q *queue) positions(now batch.Instant) []Position {
 			}
 			continue
 		}
-		if !j.array.waiting(j.ref.ID, add) {
+		if !j.waitingChildren(add) {
 			break
 		}
 	}
 	return jobs
 }
 
-// waiting calls yield for the children that have not started, in order.
-func (a *array) waiting(id batch.JobID, yield func(batch.JobRef) bool) bool {
-	for index := a.next; index < a.size; index++ {
-		if _, gone := a.ended[index]; !gone && !yield(batch.ChildRef(id, int(index))) {
+// waitingChildren calls yield for the children of an array job that may start,
+// in the order in which they will.
+func (j *job) waitingChildren(yield func(batch.JobRef) bool) bool {
+	for c := range j.array.again.Sorted {
+		if !yield(c.ref) {
+			return false
+		}
+	}
+	which := j.ready()
+	if j.array.rest == batch.Runnable {
+		which = j.others()
+	}
+	for index := range which.All {
+		if !yield(batch.ChildRef(j.ref.ID, int(index))) {
 			return false
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/core/consume"
+	"github.com/bargehq/barge/internal/core/depend"
 	"github.com/bargehq/barge/internal/core/fit"
 	"github.com/bargehq/barge/internal/core/heap"
 	"github.com/bargehq/barge/internal/core/retry"
@@ -29,8 +30,8 @@ type State struct {
 	revisions        map[string]int32 // the last one given out, by definition name
 
 	shapes      fit.Shapes
-	policies    map[int64][]retry.Rule
-	policyNames map[string]int64 // rules as JSON to policy
+	policies    map[int64]retry.Policy
+	policyNames map[string]int64 // as JSON to policy
 
 	claims      claims
 	updates     claims                    // of consumable resources
@@ -41,10 +42,20 @@ type State struct {
 
 	placedAt batch.Instant // the time of the latest Place
 
-	deadlines heap.Heap[*job]         // running attempts with a timeout, the next one first
+	deadlines heap.Heap[*job]         // running attempts with a timeout and jobs that wait to be tried again, the next one first
 	reasons   map[batch.JobRef]string // why a job that has not ended yet is being ended
-	sweeps    []sweep                 // array jobs whose children are being ended
-	networks  map[int32]*job          // who has which, of the gangs that are live
+
+	followers map[batch.JobRef]*followers // by the job that they depend on
+
+	networks map[int32]*job // who has which, of the gangs that are live
+
+	// Work that is done slice by slice. None of it is stored: all of it shows
+	// in the rows when they are loaded.
+	sweeps  []sweep                // array jobs whose children are being ended
+	news    []*news                // of jobs that others depend on, in the order it came
+	newsOf  map[batch.JobRef]*news // the same, by job
+	reviews []*job                 // array jobs whose dependencies are to be looked at
+	losses  []*host                // hosts whose attempts are being ended
 }
 
 type environment struct {
@@ -57,7 +68,7 @@ type queue struct {
 	environ []*environment
 	front   front
 	used    batch.Resources // by jobs on hosts
-	waiting heap.Heap[*job] // single jobs, arrays with children to start, children to start again
+	waiting heap.Heap[*job] // single jobs, and array jobs with children to start
 }
 
 type host struct {
@@ -65,24 +76,28 @@ type host struct {
 	environment *environment
 	name        string
 	seenAt      batch.Instant
+	lost        bool              // it is gone, and what it held is being ended
+	back        bool              // it has come back before all of that was
 	live        map[*job]struct{} // its attempts; sorted by seq before an order matters
 }
 
-// job is one active job, array job, or child or node with a row of its own: about 140
+// job is one active job, array job, or child or node with a row of its own: about 180
 // bytes, of which there are millions.
 type job struct {
 	ref        batch.JobRef
 	seq        int64
 	definition int64
 	queue      *queue
-	parent     *job   // of a child or node
-	array      *array // of an array job
-	gang       *gang  // of a multi-node parallel job
-	host       *host  // while an attempt is live, and the latest one's after that
+	parent     *job          // of a child or node
+	array      *array        // of an array job
+	gang       *gang         // of a multi-node parallel job
+	host       *host         // while an attempt is live, and the latest one's after that
+	waits      *depend.Waits // until its dependencies are met
 
 	createdAt batch.Instant
 	scheduled batch.Instant // the latest attempt, to a host
 	startedAt batch.Instant // of the latest attempt that ran
+	retryAt   batch.Instant // while it waits to be tried again; else zero
 
 	shape       fit.Shape
 	policy      int32
@@ -92,26 +107,10 @@ type job struct {
 	maxAttempts int32
 	state       batch.JobState
 	flags       Flags
+	reviewed    bool // it is among State.reviews
 
-	waitPlace int32 // in queue.waiting
+	waitPlace int32 // in queue.waiting or, of a child, in its array's again
 	duePlace  int32 // in State.deadlines
-}
-
-// array is the rest of an array job's record.
-type array struct {
-	size, next int32
-	rest       batch.JobState
-	restAt     batch.Instant
-	counts     [batch.JobStates]int32
-	// ended are the children at or above next that have a row of their own,
-	// because they were ended one by one before they could start.
-	ended map[int32]struct{}
-}
-
-// sweep ends the children of an array job that have records, slice by slice.
-type sweep struct {
-	parent *job
-	index  int32 // the next child to look at
 }
 
 // NewState returns an empty state.
@@ -124,7 +123,7 @@ func NewState() *State {
 		environmentNames: make(map[string]*environment),
 		queueNames:       make(map[string]*queue),
 		revisions:        make(map[string]int32),
-		policies:         make(map[int64][]retry.Rule),
+		policies:         make(map[int64]retry.Policy),
 		policyNames:      make(map[string]int64),
 		claims:           claims{byToken: make(map[Digest]*ClaimRow), keep: claimFor},
 		updates:          claims{byToken: make(map[Digest]*ClaimRow), keep: updateFor},
@@ -133,6 +132,8 @@ func NewState() *State {
 		basketNames:      make(map[string]int64),
 		reasons:          make(map[batch.JobRef]string),
 		networks:         make(map[int32]*job),
+		followers:        make(map[batch.JobRef]*followers),
+		newsOf:           make(map[batch.JobRef]*news),
 		deadlines: heap.New(
 			func(a, b *job) bool {
 				if x, y := a.due(), b.due(); x != y {
@@ -147,31 +148,19 @@ func NewState() *State {
 // Jobs is the number of active records: jobs, array jobs, started children.
 func (s *State) Jobs() int { return len(s.jobs) }
 
-// due is when the running attempt's time is up.
-func (j *job) due() batch.Instant { return j.startedAt + batch.Instant(j.timeout)*1000 }
-
-// order is the job's place in its queue: by submission, the children of an
-// array by index. A job that is tried again is thereby in front of all that
-// were submitted after it.
-func (j *job) order() (seq int64, index int32) {
-	switch {
-	case j.parent != nil:
-		return j.parent.seq, j.ref.Child - 1
-	case j.array != nil:
-		return j.seq, j.array.next
-	default:
-		return j.seq, 0
+// due is when the running attempt's time is up, or when the job is to be tried
+// again.
+func (j *job) due() batch.Instant {
+	if j.state == batch.Runnable {
+		return j.retryAt
 	}
+	return j.startedAt + batch.Instant(j.timeout)*1000
 }
 
-func before(a, b *job) bool {
-	aSeq, aIndex := a.order()
-	bSeq, bIndex := b.order()
-	if aSeq != bSeq {
-		return aSeq < bSeq
-	}
-	return aIndex < bIndex
-}
+// before is the order of a queue: that of submission. A job that is tried again
+// is thereby in front of all that were submitted after it. The children of an
+// array wait with their array job.
+func before(a, b *job) bool { return a.seq < b.seq }
 
 func (s *State) addEnvironment(row EnvironmentRow) *environment {
 	row.Spec = nil
@@ -213,31 +202,31 @@ func (s *State) addHost(row HostRow) *host {
 }
 
 func (s *State) addPolicy(row PolicyRow) error {
-	name, err := json.Marshal(row.Rules)
+	name, err := json.Marshal(row.Policy)
 	if err != nil {
 		return err
 	}
-	s.policies[row.ID] = row.Rules
+	s.policies[row.ID] = row.Policy
 	s.policyNames[string(name)] = row.ID
 	return nil
 }
 
-// policyOf interns retry rules, making a row for new ones.
-func (s *State) policyOf(rules []retry.Rule, out *Output) int64 {
-	if len(rules) == 0 {
+// policyOf interns how to retry, making a row for a new way.
+func (s *State) policyOf(p retry.Policy, out *Output) int64 {
+	if len(p.Rules) == 0 && p.Backoff == (retry.Backoff{}) {
 		return 0
 	}
-	name, err := json.Marshal(rules)
+	name, err := json.Marshal(p)
 	if err != nil {
-		panic("core: retry rules that are no JSON: " + err.Error()) // strings and a bool always are
+		panic("core: a retry policy that is no JSON: " + err.Error()) // strings and numbers always are
 	}
 	if id, ok := s.policyNames[string(name)]; ok {
 		return id
 	}
 	s.last.Policy++
-	s.policies[s.last.Policy] = rules
+	s.policies[s.last.Policy] = p
 	s.policyNames[string(name)] = s.last.Policy
-	out.Changes = append(out.Changes, PolicyPut{PolicyRow{ID: s.last.Policy, Rules: rules}})
+	out.Changes = append(out.Changes, PolicyPut{PolicyRow{ID: s.last.Policy, Policy: p}})
 	return s.last.Policy
 }
 
@@ -255,7 +244,7 @@ func (s *State) row(j *job, e ended) JobRow {
 	r := JobRow{
 		Seq: j.seq, Ref: j.ref, Queue: j.queue.row.ID, Definition: j.definition, State: j.state, Flags: j.flags,
 		Needs: s.shapes.Need(j.shape), MaxAttempts: j.maxAttempts, Policy: int64(j.policy), TimeoutSeconds: j.timeout, Basket: int64(j.basket),
-		Attempt: j.attempt, CreatedAt: j.createdAt, ScheduledAt: j.scheduled, StartedAt: j.startedAt,
+		Attempt: j.attempt, CreatedAt: j.createdAt, ScheduledAt: j.scheduled, StartedAt: j.startedAt, RetryAt: j.retryAt,
 		ExitCode: e.exitCode, Reason: e.reason, StatusReason: e.statusReason,
 	}
 	if j.state.Terminal() {
@@ -267,7 +256,15 @@ func (s *State) row(j *job, e ended) JobRow {
 		r.Host = j.host.ID
 	}
 	if a := j.array; a != nil {
-		r.Size, r.Next, r.Rest, r.RestAt, r.Counts = a.size, a.next, a.rest, a.restAt, a.counts
+		r.Size, r.MaxRunning, r.Next, r.Counts = a.size, a.maxRunning, a.own.Gap(), a.counts
+		r.Rest, r.RestAt, r.RestReason = a.rest, a.restAt, a.restReason
+		r.Failed = a.failed.Clone()
+		if j.state.Terminal() {
+			r.Failed = j.lost().Clone()
+		}
+	}
+	if !j.state.Terminal() {
+		r.Waits = j.waits.Clone()
 	}
 	if j.gang != nil {
 		r.Gang = j.gang.row

@@ -32,6 +32,8 @@ func (s *State) Step(now batch.Instant, in Input, out *Output) *batch.Error {
 		s.stepTerminate(now, in, out)
 	case HostSeen:
 		return s.stepHostSeen(now, in, out)
+	case HostLost:
+		s.stepHostLost(in, out)
 	case AttemptRunning:
 		s.stepAttemptRunning(in, out)
 	case AttemptEnded:

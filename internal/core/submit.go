@@ -2,8 +2,9 @@ package core
 
 import "github.com/bargehq/barge/internal/batch"
 
-// stepSubmit admits a job. Without dependencies a job is runnable at once, so
-// Submitted is never stored. An array job is Pending while its children run.
+// stepSubmit admits a job. It is runnable at once, or pending where it depends on
+// something, so Submitted is never stored. An array job is Pending while its
+// children wait or run.
 func (s *State) stepSubmit(now batch.Instant, in Submit, out *Output) *batch.Error {
 	if id, ok, err := s.claims.job(now, in.Claim); err != nil || ok {
 		out.Reply = Reply{Job: id}
@@ -20,25 +21,34 @@ func (s *State) stepSubmit(now batch.Instant, in Submit, out *Output) *batch.Err
 	if s.jobs[ref] != nil {
 		return batch.Errorf(batch.Conflict, "Job %s already exists.", ref)
 	}
+	waits, err := s.waitsOf(in)
+	if err != nil {
+		return err
+	}
 	s.last.Job++
 	j := &job{
 		ref: ref, seq: s.last.Job, definition: in.Definition, queue: q, createdAt: now,
-		shape: s.shapes.Of(in.Needs), policy: int32(s.policyOf(in.Rules, out)), timeout: in.TimeoutSeconds,
+		shape: s.shapes.Of(in.Needs), policy: int32(s.policyOf(in.Retry, out)), timeout: in.TimeoutSeconds,
 		basket:      int32(s.basketOf(in.Consumes, out)),
 		maxAttempts: max(1, in.MaxAttempts), state: batch.Runnable,
 	}
+	if waits != nil {
+		j.state, j.waits = batch.Pending, waits
+		s.follow(j)
+	}
 	if in.Size > 0 {
+		j.array = newArray(in.Size, in.MaxRunning, j.state)
 		j.state = batch.Pending
-		j.array = &array{size: in.Size, rest: batch.Runnable}
-		j.array.counts[batch.Runnable] = in.Size
 	}
 	if in.Gang != nil {
 		j.gang = &gang{row: in.Gang}
 		j.shape = s.shapes.Of(in.Gang.needs())
 	}
 	s.jobs[ref] = j
-	q.waiting.Push(j)
+	s.enqueue(j)
 	out.Changes = append(out.Changes, JobPut{Row: s.row(j, ended{}), New: &in.New})
+	budget := maxSlice
+	s.review(now, j, false, &budget, out)
 	s.claim(now, in.Claim, in.ID, out)
 	out.Reply = Reply{ID: j.seq, Job: in.ID}
 	return nil

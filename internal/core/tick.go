@@ -19,17 +19,24 @@ func (s *State) NextDeadline() (at batch.Instant, ok bool) {
 func (s *State) stepTick(now batch.Instant, out *Output) {
 	s.claims.forget(now, out)
 	s.updates.forget(now, out)
-	s.timeOut(now, out)
+	s.wake(now, out)
 }
 
-// timeOut stops attempts whose time is up.
-func (s *State) timeOut(now batch.Instant, out *Output) {
+// wake stops attempts whose time is up, and puts jobs that have waited long
+// enough back into their queues.
+func (s *State) wake(now batch.Instant, out *Output) {
 	for budget := maxSlice; budget > 0; budget-- {
 		j, ok := s.deadlines.Min()
 		if !ok || j.due() > now {
 			return
 		}
 		s.deadlines.Remove(j)
+		if j.state == batch.Runnable {
+			j.retryAt = 0
+			s.enqueue(j)
+			s.put(j, ended{}, out)
+			continue
+		}
 		j.flags |= TimedOut
 		s.put(j, ended{}, out)
 		s.stop(j, out)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/core"
+	"github.com/bargehq/barge/internal/store"
 )
 
 // checkState recounts the state, and sees that nothing waits that could start.
@@ -62,6 +63,63 @@ func (m *machine) checkGang(id batch.AttemptID) {
 	m.w.bad("node %s starts and has no job", id)
 }
 
+// checkWaited sees that all has succeeded that a job depends on which starts.
+func (w *World) checkWaited(ref batch.JobRef) {
+	in, ok := w.clients.submits[ref.ID]
+	if !ok {
+		return
+	}
+	needs := make([]batch.JobRef, 0, len(in.DependsOn)+1)
+	for _, d := range in.DependsOn {
+		if d.NToN {
+			d.Job.Child = ref.Child
+		}
+		needs = append(needs, d.Job)
+	}
+	if in.Sequential && ref.Child > 1 {
+		needs = append(needs, batch.JobRef{ID: ref.ID, Child: ref.Child - 1})
+	}
+	for _, need := range needs {
+		jobs, err := w.store.Jobs(context.Background(), []batch.JobRef{need})
+		if err != nil || len(jobs) != 1 || jobs[0].State != batch.Succeeded {
+			w.bad("job %s starts and depends on %s, which has not succeeded (%v)", ref, need, err)
+		}
+	}
+	if len(needs) > 0 {
+		w.stats.Dependent++
+	}
+}
+
+// checkLost sees that a job failed because of a dependency exactly if it should.
+func (w *World) checkLost(j *store.Job) {
+	in := w.clients.submits[j.Ref.ID]
+	if j.StatusReason != "Dependent Job failed" {
+		return
+	}
+	if j.Attempt > 0 {
+		w.bad("job %s has an attempt and has failed with a dependency", j.Ref)
+	}
+	w.stats.Lost++
+	for _, d := range in.DependsOn {
+		if d.NToN {
+			d.Job.Child = j.Ref.Child
+		}
+		jobs, err := w.store.Jobs(context.Background(), []batch.JobRef{d.Job})
+		if err == nil && len(jobs) == 1 && jobs[0].State == batch.Failed {
+			return
+		}
+	}
+	if in.Sequential && j.Ref.Child > 1 {
+		for child := int32(1); child < j.Ref.Child; child++ {
+			jobs, err := w.store.Jobs(context.Background(), []batch.JobRef{{ID: j.Ref.ID, Child: child}})
+			if err == nil && len(jobs) == 1 && jobs[0].State == batch.Failed {
+				return
+			}
+		}
+	}
+	w.bad("job %s has failed with a dependency, and none has failed: %+v", j.Ref, in.DependsOn)
+}
+
 // reachable follows legal edges: a round keeps only the last of several changes
 // to a row.
 func reachable(from, to batch.JobState) bool {
@@ -94,7 +152,11 @@ func (w *World) checkAcknowledged() {
 		case !jobs[0].State.Terminal():
 			w.bad("job %s is %s in the end", id, jobs[0].State)
 		}
-		if len(jobs) == 0 || !jobs[0].IsArray() {
+		if len(jobs) == 0 {
+			continue
+		}
+		if !jobs[0].IsArray() {
+			w.checkLost(&jobs[0])
 			continue
 		}
 		var counts [batch.JobStates]int32
@@ -105,6 +167,7 @@ func (w *World) checkAcknowledged() {
 				return
 			}
 			counts[children[0].State]++
+			w.checkLost(&children[0])
 		}
 		if counts != jobs[0].Counts {
 			w.bad("array job %s counts %v, its children are %v", id, jobs[0].Counts, counts)

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/bargehq/barge/internal/batch"
@@ -14,12 +15,20 @@ import (
 type clients struct {
 	w            *World
 	acknowledged []batch.JobID // in order
+	arrays       []array       // sent, in order
+	submits      map[batch.JobID]core.Submit
 	sent         []batch.JobID // acknowledged or not
 	stopped      bool
 	serial       uint64
 }
 
-func (c *clients) init(w *World) { c.w = w }
+// array is an array job that was submitted.
+type array struct {
+	ref  batch.JobRef
+	size int32
+}
+
+func (c *clients) init(w *World) { c.w, c.submits = w, make(map[batch.JobID]core.Submit) }
 
 // setUp makes environments, queues, and starts the stream of requests.
 func (c *clients) setUp() {
@@ -164,18 +173,79 @@ func (c *clients) submit() {
 		in.TimeoutSeconds = int32(2 + rng.IntN(15))
 	}
 	if rng.IntN(4) == 0 {
-		in.Rules = []retry.Rule{{OnStatusReason: "Host EC2*"}, {OnReason: "*", Exit: true}}
+		in.Retry.Backoff = retry.Backoff{First: rng.Int64N(20_000), Factor: rng.Int64N(4), Most: rng.Int64N(100_000)}
+	}
+	c.depend(&in)
+	if rng.IntN(4) == 0 {
+		in.Retry.Rules = []retry.Rule{{OnStatusReason: "Host EC2*"}, {OnReason: "*", Exit: true}}
 	}
 	c.sent = append(c.sent, id)
+	c.submits[id] = in
 	if rng.IntN(3) == 0 {
 		in.Claim = core.Claim{Token: core.Digest(id)}
 		c.insistOn(in, 1+rng.IntN(3))
 		return
 	}
 	c.send(in, func(_ core.Reply, err error) {
-		if err == nil {
+		switch {
+		case err == nil:
 			c.acknowledged = append(c.acknowledged, id)
 			c.w.stats.Jobs++
+		case lookUp(err):
+			c.resubmit(in)
+		}
+	})
+}
+
+// depend has a job depend on others: jobs and arrays, whole or child by child,
+// and of its own children one on the other.
+func (c *clients) depend(in *core.Submit) {
+	rng := c.w.rng
+	if in.Size > 0 {
+		in.MaxRunning = int32(rng.IntN(4))
+		in.Sequential = rng.IntN(4) == 0
+	}
+	if in.Gang == nil && len(c.arrays) > 0 && rng.IntN(3) == 0 { // of the latest, so that some are still active
+		a := c.arrays[len(c.arrays)-1-rng.IntN(min(4, len(c.arrays)))]
+		in.Size = a.size
+		in.DependsOn = append(in.DependsOn, core.Dependency{Job: a.ref, NToN: true})
+	}
+	if len(c.acknowledged) > 0 && rng.IntN(3) == 0 {
+		for range 1 + rng.IntN(3) {
+			job := batch.JobRef{ID: c.acknowledged[len(c.acknowledged)-1-rng.IntN(min(8, len(c.acknowledged)))]}
+			if rng.IntN(4) == 0 {
+				job.Child = 1 + rng.Int32N(2)
+			}
+			in.DependsOn = append(in.DependsOn, core.Dependency{Job: job})
+		}
+	}
+	if in.Size > 0 {
+		c.arrays = append(c.arrays, array{batch.JobRef{ID: in.ID}, in.Size})
+	}
+}
+
+// lookUp reports whether a submit depends on a job that is not active.
+func lookUp(err error) bool {
+	e, ok := err.(*batch.Error) //nolint:errorlint // the core returns it bare
+	return ok && e.Field == "dependsOn" && e.Code == batch.NotFound
+}
+
+// resubmit looks up what a job depends on and submits it again, once more.
+func (c *clients) resubmit(in core.Submit) {
+	for i, d := range in.DependsOn {
+		jobs, err := c.w.store.Jobs(context.Background(), []batch.JobRef{d.Job})
+		if err != nil || len(jobs) == 0 {
+			return // there is none
+		}
+		if end := core.EndedOf(&jobs[0].JobRow); end != nil {
+			in.DependsOn[i].Ended = end
+		}
+	}
+	c.send(in, func(_ core.Reply, err error) {
+		if err == nil {
+			c.acknowledged = append(c.acknowledged, in.ID)
+			c.w.stats.Jobs++
+			c.w.stats.Late++
 		}
 	})
 }
@@ -187,6 +257,7 @@ func (c *clients) insistOn(in core.Submit, times int) {
 	for n := range times {
 		again := in
 		again.ID[15] = byte(n)
+		c.submits[again.ID] = again
 		c.w.after(c.w.rng.Int64N(30_000), func() {
 			c.send(again, func(r core.Reply, err error) {
 				switch {

@@ -84,6 +84,7 @@ func (m *machine) start(id batch.AttemptID) {
 				m.w.bad("attempt %s is started again", id)
 			}
 			m.w.stats.Attempts++
+			m.w.checkWaited(id.Job)
 			if other, ok := m.live[id.Job]; ok {
 				m.w.bad("%s starts while %s lives", id, other)
 			}

@@ -54,7 +54,10 @@ type World struct {
 // Stats tell what a run was made of.
 type Stats struct {
 	Jobs, Attempts, Crashes, Failures, Rounds int
-	End                                       batch.Instant
+	// Late are submits that depended on what had ended, Dependent are attempts
+	// of jobs that depend on others, Lost are jobs that failed with one.
+	Late, Dependent, Lost int
+	End                   batch.Instant
 }
 
 // Run makes a world and runs it to its end. The error says which invariant broke

@@ -184,7 +184,12 @@ func Child(parent Job, index int) Job {
 		State: p.Rest, Needs: p.Needs, MaxAttempts: p.MaxAttempts, Policy: p.Policy,
 		TimeoutSeconds: p.TimeoutSeconds, CreatedAt: p.CreatedAt,
 	}
-	if p.Rest == batch.Failed {
+	switch {
+	case p.Waits != nil && p.Waits.Ready.Has(int32(index)):
+		c.State = batch.Runnable
+	case p.Rest == batch.Failed && p.RestReason != "":
+		c.StoppedAt, c.StatusReason = p.RestAt, p.RestReason
+	case p.Rest == batch.Failed:
 		c.StoppedAt, c.StatusReason, c.Flags = p.RestAt, p.StatusReason, p.Flags
 	}
 	return c

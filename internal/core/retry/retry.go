@@ -1,5 +1,6 @@
-// Package retry decides whether a failed attempt is tried again: AWS Batch's
-// retryStrategy with evaluateOnExit.
+// Package retry decides whether a failed attempt is tried again, and when: AWS
+// Batch's retryStrategy with evaluateOnExit, and pauses between attempts, which
+// AWS has not.
 //
 // It is a pure function of the rules and of how the attempt ended; the core
 // calls it once per failed attempt. Cancelled, terminated and timed-out jobs
@@ -10,6 +11,41 @@
 package retry
 
 import "strings"
+
+// Policy is how a job is tried again.
+type Policy struct {
+	Rules   []Rule  `json:"rules,omitempty"`
+	Backoff Backoff `json:"backoff,omitzero"`
+}
+
+// Backoff is how long a job waits before it is tried again: First after the
+// first attempt, after each further one Factor times as long as the time before,
+// and never longer than Most. The zero Backoff waits for nothing.
+type Backoff struct {
+	First  int64 `json:"first,omitempty"`  // milliseconds
+	Factor int64 `json:"factor,omitempty"` // zero is one
+	Most   int64 `json:"most,omitempty"`   // milliseconds; zero is no limit but LongestPause
+}
+
+// LongestPause bounds every pause, in milliseconds: one day.
+const LongestPause = 24 * 60 * 60 * 1000
+
+// After returns the pause in milliseconds that follows the attempt with the
+// given number, which counts from 1.
+func (b Backoff) After(attempt int) int64 {
+	most := int64(LongestPause)
+	if b.Most > 0 {
+		most = min(most, b.Most)
+	}
+	pause := min(b.First, most)
+	for n := 1; n < attempt && pause < most && b.Factor > 1; n++ {
+		if pause > most/b.Factor {
+			return most
+		}
+		pause *= b.Factor
+	}
+	return pause
+}
 
 // Rule is one element of evaluateOnExit. Its patterns are matched whole, or as
 // a prefix where they end in `*`; an empty pattern is not a condition. All

@@ -38,3 +38,32 @@ func TestAgain(t *testing.T) {
 		})
 	}
 }
+
+func TestBackoff(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		backoff Backoff
+		want    [5]int64 // after attempts 1, 2, 3, 9 and 10
+	}{
+		{"none", Backoff{}, [5]int64{}},
+		{"the same each time", Backoff{First: 10}, [5]int64{10, 10, 10, 10, 10}},
+		{"double", Backoff{First: 10, Factor: 2}, [5]int64{10, 20, 40, 2560, 5120}},
+		{"double, limited", Backoff{First: 10, Factor: 2, Most: 35}, [5]int64{10, 20, 35, 35, 35}},
+		{"limited below the first", Backoff{First: 10, Most: 7}, [5]int64{7, 7, 7, 7, 7}},
+		{"a limit that is met exactly", Backoff{First: 10, Factor: 2, Most: 40}, [5]int64{10, 20, 40, 40, 40}},
+		{"a day at the most", Backoff{First: 1000, Factor: 100}, [5]int64{1000, 100_000, 10_000_000, LongestPause, LongestPause}},
+		{"no overflow", Backoff{First: LongestPause, Factor: 1 << 62, Most: 1 << 62}, [5]int64{LongestPause, LongestPause, LongestPause, LongestPause, LongestPause}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var got [5]int64
+			for i, attempt := range [5]int{1, 2, 3, 9, 10} {
+				got[i] = c.backoff.After(attempt)
+			}
+			if got != c.want {
+				t.Errorf("%+v pauses %v, want %v", c.backoff, got, c.want)
+			}
+		})
+	}
+}

@@ -48,7 +48,15 @@ func (s *Store) Load(ctx context.Context, l *core.Loader) (round int64, err erro
 			return 0, err
 		}
 	}
-	return s.round, s.loadJobs(l)
+	if err := s.loadJobs(l); err != nil {
+		return 0, err
+	}
+	for _, ref := range l.Targets() {
+		if seq, ok := s.refs[ref]; ok {
+			l.Target(s.jobs[seq])
+		}
+	}
+	return s.round, nil
 }
 
 func (s *Store) loadJobs(l *core.Loader) error {

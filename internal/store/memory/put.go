@@ -210,7 +210,9 @@ func checkJob(r core.JobRow) error {
 		{!array || r.Ref.Child == 0 && r.Attempt == 0, "an array job to be no child and to have no attempt"},
 		{!array || r.State == batch.Pending || r.State.Terminal(), "an array job to be pending or ended"},
 		{r.Next >= 0 && r.Next <= max(0, r.Size), "the next child to be within the array"},
-		{!array || r.Rest == batch.Runnable || r.Rest == batch.Failed, "the rest to be runnable or failed"},
+		{!array || r.Rest == batch.Pending || r.Rest == batch.Runnable || r.Rest == batch.Failed, "the rest to be pending, runnable or failed"},
+		{r.RetryAt == 0 || r.State == batch.Runnable, "a time to be tried again only while it is runnable"},
+		{r.Waits == nil || r.State == batch.Pending, "to be pending while it waits for others"},
 		{(array && r.Rest == batch.Failed) == (r.RestAt != 0), "the rest to have an end exactly if it has failed"},
 	} {
 		if !c.ok {

@@ -40,15 +40,16 @@ func (w *writer) prepare(ctx context.Context) error {
 			WHERE round = ?1 - 1`},
 		{&w.insertJob, jobWidth, `INSERT INTO jobs (` + strings.ReplaceAll(jobColumns, "j.", "") + `)
 			VALUES (` + parameters(jobWidth) + `)`},
-		{&w.updateJob, 16, `UPDATE jobs SET state = ?, flags = ?, attempt = ?, host = ?, scheduled_at = ?, started_at = ?, stopped_at = ?,
-			exit_code = ?, reason = ?, status_reason = ?, next = ?, rest = ?, rest_at = ?, counts = ?, gang = ?
+		{&w.updateJob, 20, `UPDATE jobs SET state = ?, flags = ?, attempt = ?, host = ?, scheduled_at = ?, started_at = ?, stopped_at = ?,
+			exit_code = ?, reason = ?, status_reason = ?, next = ?, rest = ?, rest_at = ?, counts = ?, gang = ?,
+			retry_at = ?, waits = ?, rest_reason = ?, failed = ?
 			WHERE seq = ? AND (state < 5 OR child < 0)`},
 		{&w.insertSpec, 5, `INSERT INTO job_specs (seq, queue, name, share, spec) VALUES (?, ?, ?, ?, ?)`},
 		{&w.attempt, 9, replace("attempts", attemptColumns, 2)},
 		{&w.environment, 6, replace("environments", environmentColumns, 1)},
 		{&w.queue, 7, replace("queues", queueColumns, 1)},
 		{&w.definition, 6, replace("definitions", definitionColumns, 1)},
-		{&w.host, 7, replace("hosts", hostColumns, 1)},
+		{&w.host, 8, replace("hosts", hostColumns, 1)},
 		{&w.policy, 2, replace("policies", policyColumns, 1)},
 		{&w.putClaim, 4, replace("claims", claimColumns, 1)},
 		// The job's children are those with its id; its own row says that it has
@@ -205,13 +206,13 @@ func (w *writer) put(c core.Change) error {
 		_, err = w.definition.run(r.ID, r.Name, int64(r.Revision), flag(r.Active), blob(r.Spec), int64(r.CreatedAt))
 	case core.HostPut:
 		r := &c.Row
-		_, err = w.host.run(r.ID, r.Environment, r.Name, r.Capacity.MilliVCPU, r.Capacity.MemoryMiB, r.Capacity.GPUs, int64(r.SeenAt))
+		_, err = w.host.run(r.ID, r.Environment, r.Name, r.Capacity.MilliVCPU, r.Capacity.MemoryMiB, r.Capacity.GPUs, int64(r.SeenAt), flag(r.Lost))
 	case core.PolicyPut:
-		var rules []byte
-		if rules, err = json.Marshal(c.Row.Rules); err != nil {
+		var policy []byte
+		if policy, err = json.Marshal(c.Row.Policy); err != nil {
 			return err
 		}
-		_, err = w.policy.run(c.Row.ID, string(rules))
+		_, err = w.policy.run(c.Row.ID, string(policy))
 	case core.JobDrop:
 		err = w.drop(c)
 	case core.ClaimPut:
@@ -234,6 +235,7 @@ func (w *writer) put(c core.Change) error {
 // found by the update and in the way of the insert, unless it is a node's: nodes
 // start again with their job.
 func (w *writer) putJob(r *core.JobRow, first *core.NewJob) error {
+	retryAt, waits, maxRunning, restReason, failed := rare(r)
 	var counts driver.Value
 	if r.IsArray() {
 		counts = encodeCounts(&r.Counts)
@@ -243,11 +245,12 @@ func (w *writer) putJob(r *core.JobRow, first *core.NewJob) error {
 		return err
 	}
 	if first == nil {
-		n, failed := w.updateJob.run(int64(r.State), int64(r.Flags), int64(r.Attempt), r.Host, int64(r.ScheduledAt),
+		n, failure := w.updateJob.run(int64(r.State), int64(r.Flags), int64(r.Attempt), r.Host, int64(r.ScheduledAt),
 			int64(r.StartedAt), int64(r.StoppedAt), code(r.ExitCode), nullable(r.Reason), nullable(r.StatusReason),
-			int64(r.Next), int64(r.Rest), int64(r.RestAt), counts, gang, r.Seq)
-		if failed != nil || n == 1 {
-			return failed
+			int64(r.Next), int64(r.Rest), int64(r.RestAt), counts, gang,
+			retryAt, waits, restReason, failed, r.Seq)
+		if failure != nil || n == 1 {
+			return failure
 		}
 		if r.Ref.Child == 0 {
 			return errors.New("it has no row, or one that is terminal")
@@ -257,7 +260,8 @@ func (w *writer) putJob(r *core.JobRow, first *core.NewJob) error {
 		r.Needs.MilliVCPU, r.Needs.MemoryMiB, r.Needs.GPUs, int64(r.MaxAttempts), r.Policy, int64(r.TimeoutSeconds),
 		r.Basket, int64(r.CreatedAt), int64(r.Attempt), r.Host, int64(r.ScheduledAt), int64(r.StartedAt), int64(r.StoppedAt),
 		code(r.ExitCode), nullable(r.Reason), nullable(r.StatusReason),
-		int64(r.Size), int64(r.Next), int64(r.Rest), int64(r.RestAt), counts, gang); err != nil {
+		int64(r.Size), int64(r.Next), int64(r.Rest), int64(r.RestAt), counts, gang,
+		retryAt, waits, maxRunning, restReason, failed); err != nil {
 		return err
 	}
 	if first == nil {

@@ -160,8 +160,8 @@ func (q queueQuery) ofTime(ctx context.Context) ([]store.Job, error) {
 		q.f.Queue, int64(q.f.CreatedAfter), int64(at), before, q.f.Limit)
 }
 
-// listChildren merges the children that have rows with those that have none,
-// which share the state Rest and lie at or above Next.
+// listChildren merges the children that have rows with those that have none and
+// lie at or above Next.
 func listChildren(ctx context.Context, tx *sql.Tx, f store.JobFilter) ([]store.Job, error) {
 	p, ok, err := listParent(ctx, tx, f.Parent)
 	if err != nil || !ok {
@@ -171,7 +171,8 @@ func listChildren(ctx context.Context, tx *sql.Tx, f store.JobFilter) ([]store.J
 		WHERE j.id = ? AND j.child > ? AND j.state = ? ORDER BY j.child LIMIT ?`,
 		p.Name, nullable(p.Share), f.Parent[:], f.After, int64(f.State), f.Limit)
 	stored, err := all(rows, err, decodeNamedJob)
-	if err != nil || f.State != p.Rest || !p.IsArray() {
+	ready := p.Waits != nil && len(p.Waits.Ready) > 0 && f.State == batch.Runnable
+	if err != nil || f.State != p.Rest && !ready || !p.IsArray() {
 		return stored, err
 	}
 	first := max(p.Next, f.After) + 1
@@ -180,20 +181,22 @@ func listChildren(ctx context.Context, tx *sql.Tx, f store.JobFilter) ([]store.J
 	if err != nil {
 		return nil, fmt.Errorf("children above %d: %w", first, err)
 	}
-	return merge(p, stored, taken, first, f.Limit), nil
+	return merge(p, stored, taken, first, &f), nil
 }
 
 // merge goes through the children from `first` to the end, after those stored
 // below it. taken are the ones that have rows.
-func merge(p store.Job, stored []store.Job, taken []int32, first int32, limit int) []store.Job {
-	out := make([]store.Job, 0, min(limit, int(p.Size)))
+func merge(p store.Job, stored []store.Job, taken []int32, first int32, f *store.JobFilter) []store.Job {
+	out := make([]store.Job, 0, min(f.Limit, int(p.Size)))
 	for len(stored) > 0 && stored[0].Ref.Child < first {
 		out, stored = append(out, stored[0]), stored[1:]
 	}
-	for child := first; child <= p.Size && len(out) < limit; child++ {
+	for child := first; child <= p.Size && len(out) < f.Limit; child++ {
 		switch {
 		case len(taken) == 0 || taken[0] != child:
-			out = append(out, store.Child(p, int(child)-1))
+			if c := store.Child(p, int(child)-1); c.State == f.State {
+				out = append(out, c)
+			}
 			continue
 		case len(stored) > 0 && stored[0].Ref.Child == child:
 			out, stored = append(out, stored[0]), stored[1:]

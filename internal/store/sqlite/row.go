@@ -9,6 +9,7 @@ import (
 
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/core"
+	"github.com/bargehq/barge/internal/core/depend"
 )
 
 // record is one row of a result. The tables are STRICT, so a column has the
@@ -90,9 +91,10 @@ func all[T any](rows *sql.Rows, err error, decode func(record) (T, error)) (out 
 // jobColumns are what decodeJob reads.
 const jobColumns = `j.seq, j.id, j.child, j.queue, j.definition, j.state, j.flags, j.vcpu, j.memory, j.gpus,
 	j.max_attempts, j.policy, j.timeout, j.basket, j.created_at, j.attempt, j.host, j.scheduled_at, j.started_at, j.stopped_at, j.exit_code,
-	j.reason, j.status_reason, j.size, j.next, j.rest, j.rest_at, j.counts, j.gang`
+	j.reason, j.status_reason, j.size, j.next, j.rest, j.rest_at, j.counts, j.gang,
+	j.retry_at, j.waits, j.max_running, j.rest_reason, j.failed`
 
-const jobWidth = 29
+const jobWidth = 34
 
 func decodeJob(r record) (core.JobRow, error) {
 	j := core.JobRow{
@@ -103,12 +105,24 @@ func decodeJob(r record) (core.JobRow, error) {
 		Attempt: r.int32(15), Host: r.int(16), ScheduledAt: r.instant(17),
 		StartedAt: r.instant(18), StoppedAt: r.instant(19), ExitCode: r.code(20), Reason: r.text(21), StatusReason: r.text(22),
 		Size: r.int32(23), Next: r.int32(24), Rest: batch.JobState(r.int(25)), RestAt: r.instant(26),
+		RetryAt: r.instant(29), MaxRunning: r.int32(31), RestReason: r.text(32),
 	}
 	if copy(j.Ref.ID[:], r.bytes(1)) != len(j.Ref.ID) {
 		return j, fmt.Errorf("job %d has an id of %d bytes", j.Seq, len(r.bytes(1)))
 	}
-	if err := decodeGang(r.text(28), &j); err != nil {
+	err := decodeGang(r.text(28), &j)
+	if err != nil {
 		return j, err
+	}
+	if b := r.bytes(30); b != nil {
+		if j.Waits, err = depend.Read(b); err != nil {
+			return j, fmt.Errorf("job %d: %w", j.Seq, err)
+		}
+	}
+	if b := r.bytes(33); b != nil {
+		if j.Failed, _, err = depend.ReadSet(b); err != nil {
+			return j, fmt.Errorf("job %d: %w", j.Seq, err)
+		}
 	}
 	if j.Size == 0 {
 		return j, nil
@@ -134,6 +148,23 @@ func decodeGang(text string, j *core.JobRow) error {
 		return fmt.Errorf("gang of job %d: %w", j.Seq, err)
 	}
 	return nil
+}
+
+// rare are the columns that few jobs have, from retry_at on.
+func rare(r *core.JobRow) (retryAt, waits, maxRunning, restReason, failed driver.Value) {
+	if r.RetryAt != 0 {
+		retryAt = int64(r.RetryAt)
+	}
+	if r.Waits != nil {
+		waits = r.Waits.Append(nil)
+	}
+	if r.MaxRunning != 0 {
+		maxRunning = int64(r.MaxRunning)
+	}
+	if len(r.Failed) > 0 {
+		failed = r.Failed.Append(nil)
+	}
+	return retryAt, waits, maxRunning, nullable(r.RestReason), failed
 }
 
 func encodeCounts(counts *[batch.JobStates]int32) []byte {
@@ -192,21 +223,21 @@ func decodeDefinition(r record) (core.DefinitionRow, error) {
 	}, nil
 }
 
-const hostColumns = `id, environment, name, vcpu, memory, gpus, seen_at`
+const hostColumns = `id, environment, name, vcpu, memory, gpus, seen_at, lost`
 
 func decodeHost(r record) (core.HostRow, error) {
 	return core.HostRow{
 		ID: r.int(0), Environment: r.int(1), Name: r.text(2),
-		Capacity: batch.Resources{MilliVCPU: r.int(3), MemoryMiB: r.int(4), GPUs: r.int(5)}, SeenAt: r.instant(6),
+		Capacity: batch.Resources{MilliVCPU: r.int(3), MemoryMiB: r.int(4), GPUs: r.int(5)}, SeenAt: r.instant(6), Lost: r.int(7) != 0,
 	}, nil
 }
 
-const policyColumns = `id, rules`
+const policyColumns = `id, policy`
 
 func decodePolicy(r record) (core.PolicyRow, error) {
 	p := core.PolicyRow{ID: r.int(0)}
-	if err := json.Unmarshal([]byte(r.text(1)), &p.Rules); err != nil {
-		return p, fmt.Errorf("rules of policy %d: %w", p.ID, err)
+	if err := json.Unmarshal([]byte(r.text(1)), &p.Policy); err != nil {
+		return p, fmt.Errorf("policy %d: %w", p.ID, err)
 	}
 	return p, nil
 }

@@ -72,7 +72,7 @@ func (c *chaos) submit(t *rapid.T) {
 	s.TimeoutSeconds = rapid.SampledFrom([]int32{0, 60}).Draw(t, "timeout")
 	s.Needs.MilliVCPU = rapid.SampledFrom([]int64{250, 1000, 2000}).Draw(t, "vcpu")
 	if rapid.Bool().Draw(t, "rules") {
-		s.Rules = []retry.Rule{{OnExitCode: rapid.SampledFrom([]string{"1", "137"}).Draw(t, "code"), Exit: true}}
+		s.Retry.Rules = []retry.Rule{{OnExitCode: rapid.SampledFrom([]string{"1", "137"}).Draw(t, "code"), Exit: true}}
 	}
 	s.Definition = rapid.Int64Range(1, 3).Draw(t, "definition") // if there is one
 	s.New.Share = rapid.SampledFrom([]string{"", "red", "blue"}).Draw(t, "share")

@@ -24,7 +24,7 @@ func testRoundTrip(t *testing.T, h Harness) {
 		ID: 7, Environment: 3, Name: "i-0", SeenAt: 4,
 		Capacity: batch.Resources{MilliVCPU: batch.Unlimited, MemoryMiB: 1, GPUs: 8},
 	}
-	policy := core.PolicyRow{ID: 8, Rules: []retry.Rule{{OnExitCode: "137", Exit: true}, {OnReason: "駅*\x00", OnStatusReason: "Host EC2*"}}}
+	policy := core.PolicyRow{ID: 8, Policy: retry.Policy{Backoff: retry.Backoff{First: 10_000, Factor: 2, Most: 300_000}, Rules: []retry.Rule{{OnExitCode: "137", Exit: true}, {OnReason: "駅*\x00", OnStatusReason: "Host EC2*"}}}}
 	job := core.JobRow{
 		Seq: 1 << 40, Ref: ref(1), Queue: 4, Definition: 6, State: batch.Failed, Flags: core.Terminated | core.TimedOut,
 		Needs:       batch.Resources{MilliVCPU: 250, MemoryMiB: 1 << 40, GPUs: 2},

@@ -49,7 +49,7 @@ func testLoad(t *testing.T, h Harness) {
 	w.check()
 
 	tried := submission(1, 0)
-	tried.MaxAttempts, tried.Rules = 3, []retry.Rule{{OnExitCode: "1"}, {OnReason: "*", Exit: true}}
+	tried.MaxAttempts, tried.Retry.Rules = 3, []retry.Rule{{OnExitCode: "1"}, {OnReason: "*", Exit: true}}
 	timed := submission(2, 0)
 	timed.TimeoutSeconds = 60
 	w.do(tried, timed, submission(3, 8))

@@ -61,12 +61,13 @@ CREATE TABLE hosts (
     memory      INTEGER NOT NULL CHECK (memory >= 0),
     gpus        INTEGER NOT NULL CHECK (gpus >= 0),
     seen_at     INTEGER NOT NULL,
+    lost        INTEGER NOT NULL CHECK (lost IN (0, 1)),
     UNIQUE (environment, name)
 ) STRICT;
 
 CREATE TABLE policies (
-    id    INTEGER PRIMARY KEY CHECK (id > 0),
-    rules TEXT NOT NULL -- a JSON array
+    id     INTEGER PRIMARY KEY CHECK (id > 0),
+    policy TEXT NOT NULL -- a JSON object
 ) STRICT;
 
 -- Which job a client's token has made. Few, and gone after a day.
@@ -130,13 +131,22 @@ CREATE TABLE jobs (
     counts        BLOB,
 
     gang          TEXT, -- of a multi-node job, as JSON
+    -- What few jobs have; null for others. waits is what a pending job depends
+    -- on, failed are children of an array job, both as core/depend writes them.
+    retry_at      INTEGER,
+    waits         BLOB,
+    max_running   INTEGER,
+    rest_reason   TEXT,
+    failed        BLOB,
 
     UNIQUE (id, child),
     CHECK ((state >= 5) = (stopped_at <> 0)),
     CHECK (state NOT IN (3, 4) OR (attempt > 0 AND host <> 0)),
     CHECK (size = 0 OR (child = 0 AND state IN (1, 5, 6) AND attempt = 0)),
     CHECK (next BETWEEN 0 AND size),
-    CHECK (size = 0 OR rest IN (2, 6)),
+    CHECK (size = 0 OR rest IN (1, 2, 6)),
+    CHECK (retry_at IS NULL OR state = 2),
+    CHECK (waits IS NULL OR state = 1),
     CHECK ((size > 0 AND rest = 6) = (rest_at <> 0)),
     CHECK ((size > 0) = (counts IS NOT NULL)),
     CHECK (gang IS NULL OR (size = 0 AND child = 0))
