@@ -131,7 +131,7 @@ func (s *State) newChild(p *job, index int32) *job {
 	}
 	p.array.own.Add(index)
 	p.queue.waiting.Touch()
-	s.jobs[c.ref] = c
+	s.add(c)
 	return c
 }
 

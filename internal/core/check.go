@@ -80,6 +80,7 @@ func (s *State) Check() error {
 	s.claims.check(bad)
 	s.updates.check(bad)
 	s.checkConsumables(held, bad)
+	s.checkResources(used, bad)
 	queued := 0
 	for _, q := range s.queueList {
 		queued += q.waiting.Len()
@@ -122,6 +123,11 @@ func (s *State) Fingerprint() uint64 {
 	}
 	for _, q := range s.queueList {
 		write(q.row, q.waiting.Len())
+	}
+	for id := int64(1); id <= s.last.SchedulingPolicy; id++ {
+		if row, ok := s.scheduling[id]; ok {
+			write(row)
+		}
 	}
 	hosts := make([]*host, 0, len(s.hosts))
 	for _, x := range s.hosts {

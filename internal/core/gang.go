@@ -44,15 +44,15 @@ func (g *gang) main() *job { return g.nodes[g.row.Main] }
 func (j *job) reserved() bool {
 	p := j.parent
 	return j.isNode() && j.state == batch.Runnable && p.state == batch.Starting && p.gang.ended == nil &&
-		(p.flags|j.flags)&Terminated == 0
+		(p.flags|j.flags)&(Terminated|Evicted) == 0
 }
 
 // stopping reports whether the live attempt has been asked to end.
 func (j *job) stopping() bool {
-	if j.flags&(Terminated|TimedOut) != 0 {
+	if j.flags&(Terminated|TimedOut|Evicted) != 0 {
 		return true
 	}
-	return j.isNode() && (j.parent.flags&(Terminated|TimedOut) != 0 || j.parent.gang.ended != nil)
+	return j.isNode() && (j.parent.flags&(Terminated|TimedOut|Evicted) != 0 || j.parent.gang.ended != nil)
 }
 
 // timed reports whether the job has a deadline now.
@@ -106,7 +106,7 @@ func (s *State) spotsFor(p *job) []*host {
 		return nil
 	}
 	for _, e := range p.queue.environ {
-		if !e.row.Enabled {
+		if !e.row.Enabled || !e.allows(s.shapes.Need(p.shape)) {
 			continue
 		}
 		shares, ok := fit.Spread(e.hosts, p.gang.row.groups())
@@ -177,7 +177,7 @@ func (s *State) makeNodes(p *job) {
 			createdAt: p.createdAt, shape: s.shapes.Of(g.row.NodeNeeds(i)), maxAttempts: p.maxAttempts, state: batch.Runnable,
 		}
 		g.nodes[i] = n
-		s.jobs[n.ref] = n
+		s.add(n)
 	}
 }
 
@@ -255,6 +255,8 @@ func (s *State) nodeReason(n *job, told string) string {
 		return s.reasons[n.ref]
 	case p.flags&TimedOut != 0:
 		return reasonTimeout
+	case p.flags&Evicted != 0 && p.gang.ended == nil:
+		return hostGone(n.host)
 	case p.gang.ended != nil:
 		return reasonMainEnded
 	}
@@ -308,6 +310,7 @@ func (s *State) gangOver(now batch.Instant, p *job, out *Output) {
 	s.give(p, out)
 	end, decided := *g.ended, p.decided()
 	g.ended = nil
+	p.flags &^= Evicted
 	stoppedByUs := p.flags&(Terminated|TimedOut) != 0
 	if p.flags&Terminated != 0 {
 		end.statusReason = s.reasons[p.ref]
@@ -341,7 +344,6 @@ func (s *State) endNodes(p *job, end ended, out *Output) {
 			n.move(batch.Failed)
 			s.put(n, ended{at: end.at, statusReason: why}, out)
 		}
-		delete(s.jobs, n.ref)
-		delete(s.reasons, n.ref)
+		s.drop(n)
 	}
 }

@@ -1,7 +1,6 @@
 package core
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/bargehq/barge/internal/batch"
@@ -90,7 +89,7 @@ func (s *State) loseOn(now batch.Instant, out *Output) (more bool) {
 			if budget--; budget < 0 {
 				return true
 			}
-			reason := fmt.Sprintf(reasonHostLost, h.name)
+			reason := hostGone(h)
 			if j.reserved() {
 				s.loseNode(now, j, reason, out)
 				continue
@@ -120,12 +119,14 @@ func (h *host) attempts() []*job {
 func (h *host) hold(j *job, need batch.Resources) {
 	h.Take(need)
 	h.live[j] = struct{}{}
+	h.environment.used += need.MilliVCPU
 }
 
 // release takes an attempt back that is over.
 func (h *host) release(j *job, need batch.Resources) {
 	h.Give(need)
 	delete(h.live, j)
+	h.environment.used -= need.MilliVCPU
 }
 
 func (h *host) row() HostRow {

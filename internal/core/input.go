@@ -13,17 +13,72 @@ type Input interface{ input() }
 type CreateEnvironment struct {
 	Name    string
 	Enabled bool
+	MaxVCPU int64 // thousandths; zero where Barge provides no hosts
+	Spec    []byte
+}
+
+// UpdateEnvironment changes a compute environment to what its members say.
+type UpdateEnvironment struct {
+	Name    string
+	Enabled bool
 	MaxVCPU int64 // thousandths
 	Spec    []byte
 }
 
+// DeleteEnvironment deletes a compute environment that is disabled and in no
+// queue.
+type DeleteEnvironment struct {
+	Name string
+	Spec []byte // kept for describing it until it is gone
+}
+
 // CreateQueue adds a job queue. The reply has its id.
 type CreateQueue struct {
-	Name         string
-	Enabled      bool
-	Priority     int32
-	Environments []string // names, in the order of preference
-	Spec         []byte
+	Name             string
+	Enabled          bool
+	Priority         int32
+	Environments     []string // names, in the order of preference
+	SchedulingPolicy string   // name, or empty
+	Spec             []byte
+}
+
+// UpdateQueue changes a job queue to what its members say; Environments may be
+// nil to stay as they are.
+type UpdateQueue struct {
+	Name             string
+	Enabled          bool
+	Priority         int32
+	Environments     []string
+	SchedulingPolicy string
+	Spec             []byte
+}
+
+// DeleteQueue deletes a disabled job queue with all its jobs.
+type DeleteQueue struct {
+	Name string
+	Spec []byte // kept for describing it until it is gone
+}
+
+// CreateSchedulingPolicy adds a scheduling policy. The reply has its id.
+type CreateSchedulingPolicy struct {
+	Name string
+	Spec []byte
+}
+
+// UpdateSchedulingPolicy changes one.
+type UpdateSchedulingPolicy struct {
+	Name string
+	Spec []byte
+}
+
+// DeleteSchedulingPolicy deletes one that no queue has.
+type DeleteSchedulingPolicy struct{ Name string }
+
+// PutTags gives a resource these tags in place of those that it has. That the
+// resource exists is known to who asks.
+type PutTags struct {
+	Of   Tagged
+	Tags map[string]string // not nil
 }
 
 // RegisterDefinition adds a revision. The reply has its id and revision.
@@ -31,6 +86,10 @@ type RegisterDefinition struct {
 	Name string
 	Spec []byte
 }
+
+// DeregisterDefinition takes a revision out of use. Row is the revision as it
+// is stored: but for Active it never changes.
+type DeregisterDefinition struct{ Row DefinitionRow }
 
 // Submit adds a job, an array job where Size is not zero, or a multi-node
 // parallel job where Gang is not nil, which says what it needs.
@@ -115,6 +174,16 @@ func (HostLost) input()           {}
 func (AttemptRunning) input()     {}
 func (AttemptEnded) input()       {}
 func (Tick) input()               {}
+
+func (UpdateEnvironment) input()      {}
+func (DeleteEnvironment) input()      {}
+func (UpdateQueue) input()            {}
+func (DeleteQueue) input()            {}
+func (CreateSchedulingPolicy) input() {}
+func (UpdateSchedulingPolicy) input() {}
+func (DeleteSchedulingPolicy) input() {}
+func (DeregisterDefinition) input()   {}
+func (PutTags) input()                {}
 
 // Reply answers an accepted input. Which members are set depends on the input.
 type Reply struct {

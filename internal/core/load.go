@@ -8,14 +8,16 @@ import (
 
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/core/depend"
+	"github.com/bargehq/barge/internal/core/fit"
 )
 
 // Loader rebuilds a State from rows. The store calls it in the order:
-// Counters, Environment, Queue, Host, Policy, Consumable, Basket, Revision, Claim, then Job for every row
+// Counters, Environment, SchedulingPolicy, Queue, Host, Policy, Consumable, Basket, Revision, Claim, then Job for every row
 // that is not terminal and, after its parent, for every child of a loaded array
 // job with an index at or above its parent's Next, and for every node of a loaded
 // gang, by index, in whatever state; at last Target for each of Targets that has
-// a row.
+// a row. What is deleted is not loaded, and neither are the hosts of a deleted
+// environment.
 type Loader struct {
 	s       *State
 	gangs   []*job
@@ -35,12 +37,18 @@ func (l *Loader) Counters(c Counters) { l.s.last = c }
 // Environment adds a compute environment.
 func (l *Loader) Environment(row EnvironmentRow) { l.s.addEnvironment(row) }
 
-// Queue adds a job queue, after its environments.
+// SchedulingPolicy adds a scheduling policy.
+func (l *Loader) SchedulingPolicy(row SchedulingPolicyRow) { l.s.addSchedulingPolicy(row) }
+
+// Queue adds a job queue, after its environments and its scheduling policy.
 func (l *Loader) Queue(row QueueRow) error {
 	for _, id := range row.Environments {
 		if l.s.environments[id] == nil {
 			return fmt.Errorf("queue %s: no environment %d", row.Name, id)
 		}
+	}
+	if id := row.SchedulingPolicy; id != 0 && l.s.scheduling[id].ID == 0 {
+		return fmt.Errorf("queue %s: no scheduling policy %d", row.Name, id)
 	}
 	l.s.addQueue(row)
 	return nil
@@ -107,8 +115,9 @@ func (l *Loader) Job(row JobRow) error {
 		return nil
 	}
 	if row.Host != 0 {
-		if j.host = s.hosts[row.Host]; j.host == nil {
-			return fmt.Errorf("job %s: no host %d", row.Ref, row.Host)
+		var err error
+		if j.host, err = l.host(row); err != nil {
+			return err
 		}
 	}
 	if row.IsArray() {
@@ -124,7 +133,7 @@ func (l *Loader) Job(row JobRow) error {
 	if row.StatusReason != "" {
 		s.reasons[row.Ref] = row.StatusReason
 	}
-	s.jobs[row.Ref] = j
+	s.add(j)
 	if row.Basket != 0 && s.baskets[row.Basket] == nil {
 		return fmt.Errorf("job %s: no basket %d", row.Ref, row.Basket)
 	}
@@ -157,12 +166,13 @@ func (l *Loader) node(j *job, row JobRow) error {
 	if index, _ := row.Ref.Node(); index != len(p.gang.nodes) {
 		return fmt.Errorf("node %s comes after %d others", row.Ref, len(p.gang.nodes))
 	}
-	if j.host = l.s.hosts[row.Host]; j.host == nil {
-		return fmt.Errorf("node %s: no host %d", row.Ref, row.Host)
+	var err error
+	if j.host, err = l.host(row); err != nil {
+		return err
 	}
 	j.parent = p
 	p.gang.nodes = append(p.gang.nodes, j)
-	l.s.jobs[row.Ref] = j
+	l.s.add(j)
 	switch {
 	case !row.State.Terminal():
 		if row.StatusReason != "" {
@@ -203,6 +213,19 @@ func (l *Loader) Targets() []batch.JobRef {
 // Target adds the row of one of Targets.
 func (l *Loader) Target(row JobRow) { l.targets[row.Ref] = EndedOf(&row) }
 
+// host finds the host of a job's latest attempt. Of one that is over it may have
+// gone with its environment; then only its key is known.
+func (l *Loader) host(row JobRow) (*host, error) {
+	switch h := l.s.hosts[row.Host]; {
+	case h != nil:
+		return h, nil
+	case row.State.Live():
+		return nil, fmt.Errorf("job %s: no host %d", row.Ref, row.Host)
+	default:
+		return &host{Host: fit.Host{ID: row.Host}}, nil
+	}
+}
+
 // State returns the finished state. The Loader is not to be used after it.
 func (l *Loader) State() (*State, error) {
 	s := l.s
@@ -236,6 +259,14 @@ func (l *Loader) State() (*State, error) {
 			if h := s.hosts[f.ID]; h.lost {
 				s.losses = append(s.losses, h)
 			}
+		}
+		if e.row.Status == Deleting {
+			s.evictions = append(s.evictions, s.eviction(e))
+		}
+	}
+	for _, q := range s.queueList {
+		if q.row.Status == Deleting {
+			s.drains = append(s.drains, &drain{queue: q, left: q.jobs.n})
 		}
 	}
 	for name, row := range s.consumables {
@@ -275,9 +306,7 @@ func (l *Loader) resumeWaits() {
 // What ran on them follows when they register.
 func (s *State) Resume(out *Output) {
 	for _, e := range s.environmentList {
-		if e.row.Enabled {
-			out.Effects = append(out.Effects, Scale{Environment: e.row.ID, VCPU: e.row.MaxVCPU})
-		}
+		e.scale(out)
 	}
 }
 

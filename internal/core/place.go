@@ -17,9 +17,15 @@ import (
 func (s *State) Place(now batch.Instant, budget int, out *Output) (more bool) {
 	defer s.lookAtFronts(now)
 	more = s.loseOn(now, out)
+	more = s.drainOn(now, out) || more
 	more = s.sweepOn(now, out) || more
 	more = s.settle(now, out) || more
+	more = s.evictOn(out) || more
+	s.removeDrained(out)
 	for _, q := range s.queueList {
+		if q.row.Status != Valid {
+			continue
+		}
 		for {
 			j, ok := q.waiting.Min()
 			if !ok {
@@ -56,7 +62,7 @@ func (s *State) Place(now batch.Instant, budget int, out *Output) (more bool) {
 
 func (s *State) hostFor(q *queue, need batch.Resources) *host {
 	for _, e := range q.environ {
-		if !e.row.Enabled {
+		if !e.row.Enabled || !e.allows(need) {
 			continue
 		}
 		if f := fit.First(e.hosts, need); f != nil {

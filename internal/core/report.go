@@ -68,7 +68,10 @@ func (s *State) stepAttemptEnded(now batch.Instant, in AttemptEnded, out *Output
 		end.statusReason = s.reasons[j.ref]
 	case j.flags&TimedOut != 0:
 		end.statusReason = reasonTimeout
+	case j.flags&Evicted != 0:
+		end.statusReason = hostGone(j.host)
 	}
+	j.flags &^= Evicted
 	stopped := in.StoppedAt
 	if stopped == 0 {
 		stopped = now
@@ -161,8 +164,7 @@ func (s *State) finish(j *job, to batch.JobState, end ended, out *Output) {
 
 // leave takes a job that has ended out of the state.
 func (s *State) leave(j *job) {
-	delete(s.jobs, j.ref)
-	delete(s.reasons, j.ref)
+	s.drop(j)
 	s.unfollow(j)
 	if j.parent == nil {
 		s.tell(j)

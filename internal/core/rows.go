@@ -6,25 +6,74 @@ import (
 	"github.com/bargehq/barge/internal/core/retry"
 )
 
+// Status is where a compute environment or a queue is in its life. It is valid
+// from the round that makes it; a change takes effect in the round that makes it.
+type Status uint8
+
+// The statuses. A deleted resource is out of the state and its name is free; its
+// row is kept for the ended jobs that refer to it.
+const (
+	Valid Status = iota
+	Deleting
+	Deleted
+)
+
 // EnvironmentRow is a compute environment as stored.
 type EnvironmentRow struct {
 	ID        int64
 	Name      string
 	Enabled   bool
-	MaxVCPU   int64  // thousandths
-	Spec      []byte // the create request as JSON, for describing
+	Status    Status
+	MaxVCPU   int64  // thousandths that jobs may have at once; zero where Barge provides no hosts
+	Spec      []byte // its description as JSON; nil once it is deleted
 	CreatedAt batch.Instant
 }
 
 // QueueRow is a job queue as stored.
 type QueueRow struct {
-	ID           int64
-	Name         string
-	Enabled      bool
-	Priority     int32
-	Environments []int64 // environment ids in the order of preference
-	Spec         []byte  // the create request as JSON, for describing
-	CreatedAt    batch.Instant
+	ID               int64
+	Name             string
+	Enabled          bool
+	Status           Status
+	Priority         int32
+	Environments     []int64 // environment ids in the order of preference
+	SchedulingPolicy int64   // zero for none
+	Spec             []byte  // its description as JSON; nil once it is deleted
+	CreatedAt        batch.Instant
+}
+
+// SchedulingPolicyRow is a scheduling policy as stored.
+type SchedulingPolicyRow struct {
+	ID        int64
+	Name      string
+	Spec      []byte // its description as JSON
+	CreatedAt batch.Instant
+}
+
+// TagKind says what a tagged resource is.
+type TagKind uint8
+
+// The kinds of resources whose tags can be changed after they were made. The
+// numbers are stored.
+const (
+	TagEnvironment      TagKind = 1
+	TagQueue            TagKind = 2
+	TagDefinition       TagKind = 3
+	TagSchedulingPolicy TagKind = 4
+	TagJob              TagKind = 5
+)
+
+// Tagged names a resource that has tags: ID is its row key, of a job its Seq.
+type Tagged struct {
+	Kind TagKind
+	ID   int64
+}
+
+// TagsRow are the tags of a resource since they were changed; before that they
+// are in its Spec. Nil means that there is no such row.
+type TagsRow struct {
+	Of   Tagged
+	Tags map[string]string
 }
 
 // DefinitionRow is one revision of a job definition. It never changes but for
@@ -63,6 +112,7 @@ const (
 	Cancelled  Flags = 1 << iota // by CancelJob
 	Terminated                   // by TerminateJob
 	TimedOut                     // its attempt ran longer than its timeout
+	Evicted                      // its attempt is stopped because its environment is being deleted
 )
 
 // JobRow is the part of a job that changes, as stored. A child of an array gets
@@ -187,6 +237,15 @@ type DefinitionPut struct{ Row DefinitionRow }
 // HostPut writes a host.
 type HostPut struct{ Row HostRow }
 
+// SchedulingPolicyPut writes a scheduling policy.
+type SchedulingPolicyPut struct{ Row SchedulingPolicyRow }
+
+// SchedulingPolicyDelete removes one.
+type SchedulingPolicyDelete struct{ ID int64 }
+
+// TagsPut writes the tags of a resource, or removes them where they are nil.
+type TagsPut struct{ Row TagsRow }
+
 // PolicyPut adds a way to retry.
 type PolicyPut struct{ Row PolicyRow }
 
@@ -198,7 +257,11 @@ func (DefinitionPut) change()  {}
 func (HostPut) change()        {}
 func (PolicyPut) change()      {}
 
+func (SchedulingPolicyPut) change()    {}
+func (SchedulingPolicyDelete) change() {}
+func (TagsPut) change()                {}
+
 // Counters are the highest row keys ever given out.
 type Counters struct {
-	Job, Definition, Environment, Queue, Host, Policy, Consumable, Basket int64
+	Job, Definition, Environment, Queue, Host, Policy, Consumable, Basket, SchedulingPolicy int64
 }

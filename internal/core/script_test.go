@@ -22,7 +22,7 @@ import (
 // be done as the answer. `go test ./internal/core -rewrite` writes the answers.
 //
 // Each line is one input, stepped and followed by Place: `environment`,
-// `queue`, `host`, `lost`, `submit`, `recall`, `prune` (with the names of
+// `queue`, `policy`, `update-…`, `delete-…`, `host`, `lost`, `submit`, `recall`, `prune` (with the names of
 // jobs, as a store might propose them), `running`, `exit`, `cancel`, `terminate`,
 // `consumable`, `quantity` and `unmake` (a consumable resource), `at` (sets
 // the time, in seconds, and ticks; `clock` does not tick). `front` shows the first
@@ -85,7 +85,7 @@ func (w *world) run(t *testing.T, line string) string {
 	case "environment":
 		in = CreateEnvironment{Name: plain[0], Enabled: args["state"] != "disabled", MaxVCPU: int64(num("vcpu", 256)) * 1000}
 	case "queue":
-		in = CreateQueue{Name: plain[0], Enabled: args["state"] != "disabled", Priority: int32(num("priority", 1)), Environments: strings.Split(args["on"], ",")}
+		in = CreateQueue{Name: plain[0], Enabled: args["state"] != "disabled", Priority: int32(num("priority", 1)), Environments: strings.Split(args["on"], ","), SchedulingPolicy: args["policy"]}
 	case "host":
 		in = HostSeen{Environment: int64(num("environment", 1)), Name: plain[0], Capacity: batch.Resources{MilliVCPU: int64(num("vcpu", 4)) * 1000, MemoryMiB: int64(num("mem", 8192))}}
 	case "lost":
@@ -139,7 +139,9 @@ func (w *world) run(t *testing.T, line string) string {
 	case "reload":
 		return w.reload(t)
 	default:
-		t.Fatalf("unknown command %q", line)
+		if in = w.change(words[0], plain, args); in == nil {
+			t.Fatalf("unknown command %q", line)
+		}
 	}
 	return w.step(t, in)
 }
@@ -294,6 +296,7 @@ func (w *world) describe() string {
 	for _, name := range slices.Sorted(maps.Keys(described)) {
 		b.WriteString(described[name])
 	}
+	b.WriteString(describeResources(w.out.Changes))
 	for _, e := range w.out.Effects {
 		switch e := e.(type) {
 		case Start:
@@ -450,8 +453,10 @@ func mustInt(t *testing.T, s string) int {
 
 // rows is the least that a store does: the last value of every row.
 type rows struct {
-	environments []EnvironmentRow
-	queues       []QueueRow
+	environments map[int64]EnvironmentRow
+	queues       map[int64]QueueRow
+	scheduling   map[int64]SchedulingPolicyRow
+	tags         map[Tagged]map[string]string
 	hosts        map[int64]HostRow
 	policies     []PolicyRow
 	revisions    map[string]int32
@@ -463,6 +468,8 @@ type rows struct {
 
 func newRows() *rows {
 	return &rows{
+		environments: make(map[int64]EnvironmentRow), queues: make(map[int64]QueueRow),
+		scheduling: make(map[int64]SchedulingPolicyRow), tags: make(map[Tagged]map[string]string),
 		hosts: make(map[int64]HostRow), revisions: make(map[string]int32), claims: make(map[Digest]*ClaimRow),
 		jobs: make(map[batch.JobRef]JobRow), consumables: make(map[int64]ConsumableRow),
 	}
@@ -471,9 +478,17 @@ func newRows() *rows {
 func (r *rows) apply(c Change) {
 	switch c := c.(type) {
 	case EnvironmentPut:
-		r.environments = append(r.environments, c.Row)
+		r.environments[c.Row.ID] = c.Row
 	case QueuePut:
-		r.queues = append(r.queues, c.Row)
+		r.queues[c.Row.ID] = c.Row
+	case SchedulingPolicyPut:
+		r.scheduling[c.Row.ID] = c.Row
+	case SchedulingPolicyDelete:
+		delete(r.scheduling, c.ID)
+	case TagsPut:
+		if r.tags[c.Row.Of] = c.Row.Tags; c.Row.Tags == nil {
+			delete(r.tags, c.Row.Of)
+		}
 	case HostPut:
 		r.hosts[c.Row.ID] = c.Row
 	case PolicyPut:
@@ -501,15 +516,13 @@ func (r *rows) apply(c Change) {
 func (r *rows) load(last Counters) (*State, error) {
 	l := NewLoader()
 	l.Counters(last)
-	for _, row := range r.environments {
-		l.Environment(row)
-	}
-	for _, row := range r.queues {
-		if err := l.Queue(row); err != nil {
-			return nil, err
-		}
+	if err := r.loadResources(l); err != nil {
+		return nil, err
 	}
 	for id := int64(1); id <= last.Host; id++ {
+		if r.environments[r.hosts[id].Environment].Status == Deleted {
+			continue
+		}
 		if err := l.Host(r.hosts[id]); err != nil {
 			return nil, err
 		}

@@ -27,6 +27,8 @@ type State struct {
 
 	environmentNames map[string]*environment
 	queueNames       map[string]*queue
+	scheduling       map[int64]SchedulingPolicyRow // without Spec
+	schedulingNames  map[string]int64
 	revisions        map[string]int32 // the last one given out, by definition name
 
 	shapes      fit.Shapes
@@ -51,16 +53,19 @@ type State struct {
 
 	// Work that is done slice by slice. None of it is stored: all of it shows
 	// in the rows when they are loaded.
-	sweeps  []sweep                // array jobs whose children are being ended
-	news    []*news                // of jobs that others depend on, in the order it came
-	newsOf  map[batch.JobRef]*news // the same, by job
-	reviews []*job                 // array jobs whose dependencies are to be looked at
-	losses  []*host                // hosts whose attempts are being ended
+	sweeps    []sweep                // array jobs whose children are being ended
+	news      []*news                // of jobs that others depend on, in the order it came
+	newsOf    map[batch.JobRef]*news // the same, by job
+	reviews   []*job                 // array jobs whose dependencies are to be looked at
+	losses    []*host                // hosts whose attempts are being ended
+	drains    []*drain               // queues that are being deleted
+	evictions []*eviction            // environments that are being deleted
 }
 
 type environment struct {
 	row   EnvironmentRow // without Spec
 	hosts []*fit.Host    // by id
+	used  int64          // thousandths of vCPUs that its hosts hold
 }
 
 type queue struct {
@@ -68,6 +73,7 @@ type queue struct {
 	environ []*environment
 	front   front
 	used    batch.Resources // by jobs on hosts
+	jobs    jobs            // all of them
 	waiting heap.Heap[*job] // single jobs, and array jobs with children to start
 }
 
@@ -81,7 +87,7 @@ type host struct {
 	live        map[*job]struct{} // its attempts; sorted by seq before an order matters
 }
 
-// job is one active job, array job, or child or node with a row of its own: about 180
+// job is one active job, array job, or child or node with a row of its own: about 200
 // bytes, of which there are millions.
 type job struct {
 	ref        batch.JobRef
@@ -93,6 +99,8 @@ type job struct {
 	gang       *gang         // of a multi-node parallel job
 	host       *host         // while an attempt is live, and the latest one's after that
 	waits      *depend.Waits // until its dependencies are met
+	before     *job          // in queue.jobs
+	behind     *job
 
 	createdAt batch.Instant
 	scheduled batch.Instant // the latest attempt, to a host
@@ -122,6 +130,8 @@ func NewState() *State {
 		jobs:             make(map[batch.JobRef]*job),
 		environmentNames: make(map[string]*environment),
 		queueNames:       make(map[string]*queue),
+		scheduling:       make(map[int64]SchedulingPolicyRow),
+		schedulingNames:  make(map[string]int64),
 		revisions:        make(map[string]int32),
 		policies:         make(map[int64]retry.Policy),
 		policyNames:      make(map[string]int64),
@@ -175,19 +185,24 @@ func (s *State) addEnvironment(row EnvironmentRow) *environment {
 func (s *State) addQueue(row QueueRow) *queue {
 	row.Spec = nil
 	q := &queue{row: row, waiting: heap.New(before, func(j *job) *int32 { return &j.waitPlace })}
-	for _, id := range row.Environments {
-		q.environ = append(q.environ, s.environments[id])
-	}
 	s.queues[row.ID] = q
 	s.queueNames[row.Name] = q
 	s.queueList = append(s.queueList, q)
-	slices.SortFunc(s.queueList, func(a, b *queue) int {
-		if a.row.Priority != b.row.Priority {
-			return int(b.row.Priority) - int(a.row.Priority)
-		}
-		return int(a.row.ID - b.row.ID)
-	})
+	s.join(q)
 	return q
+}
+
+// add files an active job.
+func (s *State) add(j *job) {
+	s.jobs[j.ref] = j
+	j.queue.jobs.add(j)
+}
+
+// drop forgets a job that has ended.
+func (s *State) drop(j *job) {
+	delete(s.jobs, j.ref)
+	j.queue.jobs.remove(j)
+	delete(s.reasons, j.ref)
 }
 
 func (s *State) addHost(row HostRow) *host {

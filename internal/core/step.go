@@ -18,6 +18,24 @@ func (s *State) Step(now batch.Instant, in Input, out *Output) *batch.Error {
 		return s.stepCreateEnvironment(now, in, out)
 	case CreateQueue:
 		return s.stepCreateQueue(now, in, out)
+	case UpdateEnvironment:
+		return s.stepUpdateEnvironment(in, out)
+	case DeleteEnvironment:
+		return s.stepDeleteEnvironment(in, out)
+	case UpdateQueue:
+		return s.stepUpdateQueue(in, out)
+	case DeleteQueue:
+		return s.stepDeleteQueue(now, in, out)
+	case CreateSchedulingPolicy:
+		return s.stepCreateSchedulingPolicy(now, in, out)
+	case UpdateSchedulingPolicy:
+		return s.stepUpdateSchedulingPolicy(in, out)
+	case DeleteSchedulingPolicy:
+		return s.stepDeleteSchedulingPolicy(in, out)
+	case DeregisterDefinition:
+		s.stepDeregisterDefinition(in, out)
+	case PutTags:
+		s.stepPutTags(in, out)
 	case RegisterDefinition:
 		return s.stepRegisterDefinition(now, in, out)
 	case Submit:

@@ -44,7 +44,7 @@ func (s *State) stepSubmit(now batch.Instant, in Submit, out *Output) *batch.Err
 		j.gang = &gang{row: in.Gang}
 		j.shape = s.shapes.Of(in.Gang.needs())
 	}
-	s.jobs[ref] = j
+	s.add(j)
 	s.enqueue(j)
 	out.Changes = append(out.Changes, JobPut{Row: s.row(j, ended{}), New: &in.New})
 	budget := maxSlice

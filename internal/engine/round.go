@@ -200,6 +200,12 @@ func keyOf(c core.Change) rowKey {
 		return rowKey{6, c.Row.ID}
 	case core.ConsumableDelete:
 		return rowKey{6, c.ID}
+	case core.SchedulingPolicyPut:
+		return rowKey{7, c.Row.ID}
+	case core.SchedulingPolicyDelete:
+		return rowKey{7, c.ID}
+	case core.TagsPut:
+		return rowKey{100 + uint8(c.Row.Of.Kind), c.Row.Of.ID}
 	case core.PolicyPut, core.AttemptPut, core.BasketPut, core.ClaimPut, core.ClaimDrop, core.JobDrop:
 	}
 	return rowKey{}

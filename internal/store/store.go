@@ -111,9 +111,18 @@ type Store interface {
 	// before a moment, the longest ago first.
 	Ended(ctx context.Context, until batch.Instant, limit int) ([]core.EndedJob, error)
 
-	// Environments and Queues return all rows in the order of their names.
+	// Environments, Queues and SchedulingPolicies return all rows that are not
+	// deleted, in the order of their names.
 	Environments(ctx context.Context) ([]core.EnvironmentRow, error)
 	Queues(ctx context.Context) ([]core.QueueRow, error)
+	SchedulingPolicies(ctx context.Context) ([]core.SchedulingPolicyRow, error)
+	// EnvironmentsByID and QueuesByID return the rows with the given keys, in no
+	// order, those of deleted ones too: jobs refer to them.
+	EnvironmentsByID(ctx context.Context, ids []int64) ([]core.EnvironmentRow, error)
+	QueuesByID(ctx context.Context, ids []int64) ([]core.QueueRow, error)
+	// Tags returns the tags of those of the resources whose tags were changed
+	// after they were made.
+	Tags(ctx context.Context, of []core.Tagged) (map[core.Tagged]map[string]string, error)
 	Definitions(ctx context.Context, f DefinitionFilter) ([]core.DefinitionRow, error)
 	// DefinitionsByID and Hosts return the rows with the given keys, in no order.
 	DefinitionsByID(ctx context.Context, ids []int64) ([]core.DefinitionRow, error)

@@ -20,11 +20,26 @@ func (s *Store) Load(ctx context.Context, l *core.Loader) (round int64, err erro
 	defer s.mu.RUnlock()
 	l.Counters(s.last)
 	for _, id := range sorted(s.environments) {
-		l.Environment(s.environments[id])
+		if row := s.environments[id]; row.Status != core.Deleted {
+			l.Environment(row)
+		}
 	}
-	if err := errors.Join(
-		feed(s.queues, l.Queue), feed(s.hosts, l.Host), feed(s.policies, l.Policy),
-	); err != nil {
+	for _, id := range sorted(s.scheduling) {
+		l.SchedulingPolicy(s.scheduling[id])
+	}
+	queue := func(row core.QueueRow) error {
+		if row.Status == core.Deleted {
+			return nil
+		}
+		return l.Queue(row)
+	}
+	host := func(row core.HostRow) error {
+		if s.environments[row.Environment].Status == core.Deleted {
+			return nil
+		}
+		return l.Host(row)
+	}
+	if err := errors.Join(feed(s.queues, queue), feed(s.hosts, host), feed(s.policies, l.Policy)); err != nil {
 		return 0, err
 	}
 	for _, id := range sorted(s.consumables) {

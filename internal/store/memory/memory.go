@@ -58,6 +58,8 @@ type tables struct {
 	last         core.Counters
 	environments map[int64]core.EnvironmentRow
 	queues       map[int64]core.QueueRow
+	scheduling   map[int64]core.SchedulingPolicyRow
+	tags         map[core.Tagged]map[string]string
 	definitions  map[int64]core.DefinitionRow
 	hosts        map[int64]core.HostRow
 	policies     map[int64]core.PolicyRow
@@ -78,6 +80,8 @@ func New() *Store {
 	return &Store{tables: tables{
 		environments: make(map[int64]core.EnvironmentRow),
 		queues:       make(map[int64]core.QueueRow),
+		scheduling:   make(map[int64]core.SchedulingPolicyRow),
+		tags:         make(map[core.Tagged]map[string]string),
 		definitions:  make(map[int64]core.DefinitionRow),
 		hosts:        make(map[int64]core.HostRow),
 		policies:     make(map[int64]core.PolicyRow),

@@ -39,7 +39,7 @@ func (s *Store) put(c core.Change) error {
 	case core.EnvironmentPut:
 		r := c.Row
 		if err := errors.Join(key(r.ID), amounts(r.MaxVCPU), unique(s.environments, r.ID, func(o core.EnvironmentRow) bool {
-			return o.Name == r.Name
+			return o.Name == r.Name && o.Status != core.Deleted && r.Status != core.Deleted
 		})); err != nil {
 			return err
 		}
@@ -47,7 +47,9 @@ func (s *Store) put(c core.Change) error {
 		s.last.Environment = max(s.last.Environment, r.ID)
 	case core.QueuePut:
 		r := c.Row
-		if err := errors.Join(key(r.ID), unique(s.queues, r.ID, func(o core.QueueRow) bool { return o.Name == r.Name })); err != nil {
+		if err := errors.Join(key(r.ID), unique(s.queues, r.ID, func(o core.QueueRow) bool {
+			return o.Name == r.Name && o.Status != core.Deleted && r.Status != core.Deleted
+		})); err != nil {
 			return err
 		}
 		set(s, s.queues, r.ID, r)
@@ -82,6 +84,8 @@ func (s *Store) put(c core.Change) error {
 		set(s, s.claims, c.Row.Token, c.Row)
 	case core.ClaimDrop:
 		drop(s, s.claims, c.Token)
+	case core.SchedulingPolicyPut, core.SchedulingPolicyDelete, core.TagsPut:
+		return s.putResource(c)
 	default:
 		return s.putOther(c)
 	}

@@ -136,14 +136,16 @@ func (s *Store) Ended(ctx context.Context, until batch.Instant, limit int) ([]co
 // Environments implements [store.Store].
 func (s *Store) Environments(ctx context.Context) ([]core.EnvironmentRow, error) {
 	return view(ctx, s, func() []core.EnvironmentRow {
-		return slices.SortedFunc(maps.Values(s.environments), func(a, b core.EnvironmentRow) int { return strings.Compare(a.Name, b.Name) })
+		rows := slices.SortedFunc(maps.Values(s.environments), func(a, b core.EnvironmentRow) int { return strings.Compare(a.Name, b.Name) })
+		return slices.DeleteFunc(rows, func(r core.EnvironmentRow) bool { return r.Status == core.Deleted })
 	})
 }
 
 // Queues implements [store.Store].
 func (s *Store) Queues(ctx context.Context) ([]core.QueueRow, error) {
 	return view(ctx, s, func() []core.QueueRow {
-		return slices.SortedFunc(maps.Values(s.queues), func(a, b core.QueueRow) int { return strings.Compare(a.Name, b.Name) })
+		rows := slices.SortedFunc(maps.Values(s.queues), func(a, b core.QueueRow) int { return strings.Compare(a.Name, b.Name) })
+		return slices.DeleteFunc(rows, func(r core.QueueRow) bool { return r.Status == core.Deleted })
 	})
 }
 

@@ -23,6 +23,8 @@ type writer struct {
 	environment, queue, definition, policy *statement
 	host, putClaim, dropClaim              *statement
 	consumable, deleteConsumable, basket   *statement
+	schedulingPolicy, dropSchedulingPolicy *statement
+	tags, dropTags                         *statement
 }
 
 func (w *writer) prepare(ctx context.Context) error {
@@ -34,9 +36,9 @@ func (w *writer) prepare(ctx context.Context) error {
 		{&w.begin, 0, `BEGIN IMMEDIATE`},
 		{&w.commit, 0, `COMMIT`},
 		{&w.rollback, 0, `ROLLBACK`},
-		{&w.advance, 9, `UPDATE progress SET round = ?1, job = max(job, ?2), definition = max(definition, ?3),
+		{&w.advance, 10, `UPDATE progress SET round = ?1, job = max(job, ?2), definition = max(definition, ?3),
 			environment = max(environment, ?4), queue = max(queue, ?5), host = max(host, ?6), policy = max(policy, ?7),
-			consumable = max(consumable, ?8), basket = max(basket, ?9)
+			consumable = max(consumable, ?8), basket = max(basket, ?9), scheduling_policy = max(scheduling_policy, ?10)
 			WHERE round = ?1 - 1`},
 		{&w.insertJob, jobWidth, `INSERT INTO jobs (` + strings.ReplaceAll(jobColumns, "j.", "") + `)
 			VALUES (` + parameters(jobWidth) + `)`},
@@ -46,8 +48,8 @@ func (w *writer) prepare(ctx context.Context) error {
 			WHERE seq = ? AND (state < 5 OR child < 0)`},
 		{&w.insertSpec, 5, `INSERT INTO job_specs (seq, queue, name, share, spec) VALUES (?, ?, ?, ?, ?)`},
 		{&w.attempt, 9, replace("attempts", attemptColumns, 2)},
-		{&w.environment, 6, replace("environments", environmentColumns, 1)},
-		{&w.queue, 7, replace("queues", queueColumns, 1)},
+		{&w.environment, 7, replace("environments", environmentColumns, 1)},
+		{&w.queue, 9, replace("queues", queueColumns, 1)},
 		{&w.definition, 6, replace("definitions", definitionColumns, 1)},
 		{&w.host, 8, replace("hosts", hostColumns, 1)},
 		{&w.policy, 2, replace("policies", policyColumns, 1)},
@@ -62,6 +64,10 @@ func (w *writer) prepare(ctx context.Context) error {
 		{&w.consumable, 7, replace("consumables", consumableColumns, 1)},
 		{&w.deleteConsumable, 1, `DELETE FROM consumables WHERE id = ?`},
 		{&w.basket, 2, replace("baskets", basketColumns, 1)},
+		{&w.schedulingPolicy, 4, replace("scheduling_policies", schedulingPolicyColumns, 1)},
+		{&w.dropSchedulingPolicy, 1, `DELETE FROM scheduling_policies WHERE id = ?`},
+		{&w.tags, 3, replace("tags", tagColumns, 2)},
+		{&w.dropTags, 2, `DELETE FROM tags WHERE kind = ? AND id = ?`},
 	} {
 		s, err := w.conn.prepare(ctx, p.text, p.parameters)
 		if err != nil {
@@ -130,7 +136,7 @@ func (w *writer) write(r store.Round) error {
 	}
 	top := highest(r.Changes)
 	n, err := w.advance.run(r.Number, top.Job, top.Definition, top.Environment, top.Queue, top.Host, top.Policy,
-		top.Consumable, top.Basket)
+		top.Consumable, top.Basket, top.SchedulingPolicy)
 	if err != nil {
 		return err
 	}
@@ -175,6 +181,11 @@ func highest(changes []core.Change) (top core.Counters) {
 			top.Consumable = max(top.Consumable, c.ID) // it may be made and deleted in one round
 		case core.BasketPut:
 			top.Basket = max(top.Basket, c.Row.ID)
+		case core.SchedulingPolicyPut:
+			top.SchedulingPolicy = max(top.SchedulingPolicy, c.Row.ID)
+		case core.SchedulingPolicyDelete: // it may have been made in the same round
+			top.SchedulingPolicy = max(top.SchedulingPolicy, c.ID)
+		case core.TagsPut:
 		}
 	}
 	return top
@@ -193,14 +204,15 @@ func (w *writer) put(c core.Change) error {
 			code(r.ExitCode), nullable(r.Reason), nullable(r.StatusReason), blob(r.Containers))
 	case core.EnvironmentPut:
 		r := &c.Row
-		_, err = w.environment.run(r.ID, r.Name, flag(r.Enabled), r.MaxVCPU, blob(r.Spec), int64(r.CreatedAt))
+		_, err = w.environment.run(r.ID, r.Name, flag(r.Enabled), int64(r.Status), r.MaxVCPU, blob(r.Spec), int64(r.CreatedAt))
 	case core.QueuePut:
 		r := &c.Row
 		var environments []byte
 		if environments, err = json.Marshal(r.Environments); err != nil {
 			return err
 		}
-		_, err = w.queue.run(r.ID, r.Name, flag(r.Enabled), int64(r.Priority), string(environments), blob(r.Spec), int64(r.CreatedAt))
+		_, err = w.queue.run(r.ID, r.Name, flag(r.Enabled), int64(r.Status), int64(r.Priority), string(environments),
+			r.SchedulingPolicy, blob(r.Spec), int64(r.CreatedAt))
 	case core.DefinitionPut:
 		r := &c.Row
 		_, err = w.definition.run(r.ID, r.Name, int64(r.Revision), flag(r.Active), blob(r.Spec), int64(r.CreatedAt))
@@ -220,6 +232,8 @@ func (w *writer) put(c core.Change) error {
 		_, err = w.putClaim.run(r.Token[:], r.Request[:], r.Job[:], int64(r.Until))
 	case core.ClaimDrop:
 		_, err = w.dropClaim.run(c.Token[:])
+	case core.SchedulingPolicyPut, core.SchedulingPolicyDelete, core.TagsPut:
+		err = w.putResource(c)
 	default:
 		err = w.putOther(c)
 	}

@@ -30,11 +30,12 @@ func (s *Store) Load(ctx context.Context, l *core.Loader) (round int64, err erro
 }
 
 func load(ctx context.Context, c *conn, l *core.Loader) (round int64, err error) {
-	if err := c.query(ctx, `SELECT round, job, definition, environment, queue, host, policy, consumable, basket FROM progress`, func(r record) error {
+	if err := c.query(ctx, `SELECT round, job, definition, environment, queue, host, policy, consumable, basket, scheduling_policy
+		FROM progress`, func(r record) error {
 		round = r.int(0)
 		l.Counters(core.Counters{
 			Job: r.int(1), Definition: r.int(2), Environment: r.int(3), Queue: r.int(4), Host: r.int(5), Policy: r.int(6),
-			Consumable: r.int(7), Basket: r.int(8),
+			Consumable: r.int(7), Basket: r.int(8), SchedulingPolicy: r.int(9),
 		})
 		return nil
 	}); err != nil {
@@ -42,15 +43,21 @@ func load(ctx context.Context, c *conn, l *core.Loader) (round int64, err error)
 	}
 	var queues []int64
 	if err := errors.Join(
-		feed(ctx, c, `SELECT `+environmentColumns+` FROM environments ORDER BY id`, decodeEnvironment, func(e core.EnvironmentRow) error {
+		feed(ctx, c, `SELECT `+environmentColumns+` FROM environments WHERE status < 2 ORDER BY id`, decodeEnvironment, func(e core.EnvironmentRow) error {
 			l.Environment(e)
 			return nil
 		}),
-		feed(ctx, c, `SELECT `+queueColumns+` FROM queues ORDER BY id`, decodeQueue, func(q core.QueueRow) error {
+		feed(ctx, c, `SELECT `+schedulingPolicyColumns+` FROM scheduling_policies ORDER BY id`, decodeSchedulingPolicy,
+			func(row core.SchedulingPolicyRow) error {
+				l.SchedulingPolicy(row)
+				return nil
+			}),
+		feed(ctx, c, `SELECT `+queueColumns+` FROM queues WHERE status < 2 ORDER BY id`, decodeQueue, func(q core.QueueRow) error {
 			queues = append(queues, q.ID)
 			return l.Queue(q)
 		}),
-		feed(ctx, c, `SELECT `+hostColumns+` FROM hosts ORDER BY id`, decodeHost, l.Host),
+		feed(ctx, c, `SELECT `+hostColumns+` FROM hosts
+			WHERE environment IN (SELECT id FROM environments WHERE status < 2) ORDER BY id`, decodeHost, l.Host),
 		feed(ctx, c, `SELECT `+policyColumns+` FROM policies ORDER BY id`, decodePolicy, l.Policy),
 		feed(ctx, c, `SELECT `+consumableColumns+` FROM consumables ORDER BY id`, decodeConsumable, func(row core.ConsumableRow) error {
 			l.Consumable(row)

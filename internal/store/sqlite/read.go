@@ -28,12 +28,12 @@ func (s *Store) view(ctx context.Context, what string, read func(context.Context
 
 // Environments implements [store.Store].
 func (s *Store) Environments(ctx context.Context) (out []core.EnvironmentRow, err error) {
-	return list(ctx, s, "environments", decodeEnvironment, `SELECT `+environmentColumns+` FROM environments ORDER BY name`)
+	return list(ctx, s, "environments", decodeEnvironment, `SELECT `+environmentColumns+` FROM environments WHERE status < 2 ORDER BY name`)
 }
 
 // Queues implements [store.Store].
 func (s *Store) Queues(ctx context.Context) (out []core.QueueRow, err error) {
-	return list(ctx, s, "queues", decodeQueue, `SELECT `+queueColumns+` FROM queues ORDER BY name`)
+	return list(ctx, s, "queues", decodeQueue, `SELECT `+queueColumns+` FROM queues WHERE status < 2 ORDER BY name`)
 }
 
 // Definitions implements [store.Store].

@@ -195,21 +195,23 @@ func decodeAttempt(r record) (core.AttemptRow, error) {
 	}, nil
 }
 
-const environmentColumns = `id, name, enabled, max_vcpu, spec, created_at`
+const environmentColumns = `id, name, enabled, status, max_vcpu, spec, created_at`
 
 func decodeEnvironment(r record) (core.EnvironmentRow, error) {
 	return core.EnvironmentRow{
-		ID: r.int(0), Name: r.text(1), Enabled: r.int(2) != 0, MaxVCPU: r.int(3), Spec: r.bytes(4), CreatedAt: r.instant(5),
+		ID: r.int(0), Name: r.text(1), Enabled: r.int(2) != 0, Status: core.Status(r.int(3)), MaxVCPU: r.int(4),
+		Spec: r.bytes(5), CreatedAt: r.instant(6),
 	}, nil
 }
 
-const queueColumns = `id, name, enabled, priority, environments, spec, created_at`
+const queueColumns = `id, name, enabled, status, priority, environments, scheduling_policy, spec, created_at`
 
 func decodeQueue(r record) (core.QueueRow, error) {
 	q := core.QueueRow{
-		ID: r.int(0), Name: r.text(1), Enabled: r.int(2) != 0, Priority: r.int32(3), Spec: r.bytes(5), CreatedAt: r.instant(6),
+		ID: r.int(0), Name: r.text(1), Enabled: r.int(2) != 0, Status: core.Status(r.int(3)), Priority: r.int32(4),
+		SchedulingPolicy: r.int(6), Spec: r.bytes(7), CreatedAt: r.instant(8),
 	}
-	if err := json.Unmarshal([]byte(r.text(4)), &q.Environments); err != nil {
+	if err := json.Unmarshal([]byte(r.text(5)), &q.Environments); err != nil {
 		return q, fmt.Errorf("environments of queue %s: %w", q.Name, err)
 	}
 	return q, nil

@@ -17,29 +17,57 @@ CREATE TABLE progress (
     host        INTEGER NOT NULL,
     policy      INTEGER NOT NULL,
     consumable  INTEGER NOT NULL,
-    basket      INTEGER NOT NULL
+    basket      INTEGER NOT NULL,
+    scheduling_policy INTEGER NOT NULL
 ) STRICT;
 
-INSERT INTO progress VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+INSERT INTO progress VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 
+-- status: 0 valid, 1 being deleted, 2 deleted. Rows of deleted resources are kept
+-- for the jobs that refer to them; their names are free.
 CREATE TABLE environments (
     id         INTEGER PRIMARY KEY CHECK (id > 0),
-    name       TEXT    NOT NULL UNIQUE,
+    name       TEXT    NOT NULL,
     enabled    INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+    status     INTEGER NOT NULL CHECK (status BETWEEN 0 AND 2),
     max_vcpu   INTEGER NOT NULL CHECK (max_vcpu >= 0),
+    spec       BLOB,
+    created_at INTEGER NOT NULL,
+    CHECK (status = 0 OR enabled = 0)
+) STRICT;
+
+CREATE UNIQUE INDEX environments_by_name ON environments (name) WHERE status < 2;
+
+CREATE TABLE queues (
+    id                INTEGER PRIMARY KEY CHECK (id > 0),
+    name              TEXT    NOT NULL,
+    enabled           INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+    status            INTEGER NOT NULL CHECK (status BETWEEN 0 AND 2),
+    priority          INTEGER NOT NULL,
+    environments      TEXT    NOT NULL, -- a JSON array of ids in the order of preference
+    scheduling_policy INTEGER NOT NULL, -- zero for none
+    spec              BLOB,
+    created_at        INTEGER NOT NULL,
+    CHECK (status = 0 OR enabled = 0)
+) STRICT;
+
+CREATE UNIQUE INDEX queues_by_name ON queues (name) WHERE status < 2;
+
+CREATE TABLE scheduling_policies (
+    id         INTEGER PRIMARY KEY CHECK (id > 0),
+    name       TEXT    NOT NULL UNIQUE,
     spec       BLOB,
     created_at INTEGER NOT NULL
 ) STRICT;
 
-CREATE TABLE queues (
-    id           INTEGER PRIMARY KEY CHECK (id > 0),
-    name         TEXT    NOT NULL UNIQUE,
-    enabled      INTEGER NOT NULL CHECK (enabled IN (0, 1)),
-    priority     INTEGER NOT NULL,
-    environments TEXT    NOT NULL, -- a JSON array of ids in the order of preference
-    spec         BLOB,
-    created_at   INTEGER NOT NULL
-) STRICT;
+-- The tags of a resource since they were changed. kind: 1 environment, 2 queue,
+-- 3 definition, 4 scheduling policy, 5 job. id is the row's key in its table.
+CREATE TABLE tags (
+    kind INTEGER NOT NULL CHECK (kind > 0),
+    id   INTEGER NOT NULL CHECK (id > 0),
+    tags TEXT    NOT NULL, -- a JSON object
+    PRIMARY KEY (kind, id)
+) STRICT, WITHOUT ROWID;
 
 -- The unique index also answers "which revision of each name is the last?"
 -- without touching the specs.
