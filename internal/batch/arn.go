@@ -20,6 +20,7 @@ const (
 	ARNServiceEnvironment = "service-environment"
 	ARNServiceJob         = "service-job"
 	ARNQuotaShare         = "quota-share"
+	ARNSchedulingPolicy   = "scheduling-policy"
 )
 
 // ARN returns the ARN of a Batch resource: kind is one of the ARN constants,

@@ -89,11 +89,11 @@ func readCapabilities(ctx context.Context, from store.Store) (map[string]string,
 	}
 	can := make(map[int64]string, len(environments))
 	for _, e := range environments {
-		var in batchapi.CreateComputeEnvironmentRequest
-		if err = in.UnmarshalJSON(e.Spec); err != nil {
-			return nil, err
+		d, bad := decodeEnvironment(e)
+		if bad != nil {
+			return nil, bad
 		}
-		can[e.ID] = capabilityOf(in.EksConfiguration != nil, deref(in.ComputeResources).Type)
+		can[e.ID] = capabilityOf(d.EksConfiguration != nil, deref(d.ComputeResources).Type)
 	}
 	queues, err := from.Queues(ctx)
 	if err != nil {

@@ -188,11 +188,10 @@ func enders() []operation {
 			"DeleteServiceEnvironment", func(ctx context.Context, w *wire) error {
 				// AWS deletes what is disabled only, and nothing that is in use.
 				_, err := w.UpdateJobQueue(ctx, &sdk.UpdateJobQueueInput{JobQueue: aws.String("sq"), State: types.JQStateDisabled})
-				if err != nil {
-					return err
-				}
-				if _, err = w.DeleteJobQueue(ctx, &sdk.DeleteJobQueueInput{JobQueue: aws.String("sq")}); err != nil {
-					return err
+				if err == nil { // else there is none, and so no service environment in use
+					if _, err = w.DeleteJobQueue(ctx, &sdk.DeleteJobQueueInput{JobQueue: aws.String("sq")}); err != nil {
+						return err
+					}
 				}
 				disabled := &sdk.UpdateServiceEnvironmentInput{ServiceEnvironment: aws.String("se"), State: types.ServiceEnvironmentStateDisabled}
 				if _, err = w.UpdateServiceEnvironment(ctx, disabled); err != nil {

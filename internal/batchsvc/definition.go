@@ -80,6 +80,14 @@ func (c *definitions) renew(name string) {
 	c.registered++
 }
 
+// retire forgets a revision that has become inactive.
+func (c *definitions) retire(name string, id int64) {
+	c.renew(name)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.byID, id)
+}
+
 // RegisterJobDefinition stores a new revision.
 //
 // https://docs.aws.amazon.com/batch/latest/APIReference/API_RegisterJobDefinition.html
@@ -113,19 +121,13 @@ func (s *Service) DescribeJobDefinitions(ctx context.Context, in *batchapi.Descr
 		return nil, invalid("At most %d job definitions can be described at once, got %d.", maxNames, len(in.JobDefinitions))
 	}
 	out := &batchapi.DescribeJobDefinitionsResponse{JobDefinitions: []batchapi.JobDefinition{}}
-	add := func(row core.DefinitionRow) error {
-		d, bad := decodeDefinition(row)
-		if bad != nil {
-			return bad
-		}
-		out.JobDefinitions = append(out.JobDefinitions, s.definitionDetail(d))
-		return nil
-	}
 	if len(in.JobDefinitions) > 0 {
-		if err = s.eachNamed(ctx, in.JobDefinitions, limit, add); err != nil {
+		var rows []core.DefinitionRow
+		if err = s.eachNamed(ctx, in.JobDefinitions, limit, func(row core.DefinitionRow) { rows = append(rows, row) }); err != nil {
 			return nil, err
 		}
-		return out, nil
+		out.JobDefinitions, err = s.definitionDetails(ctx, rows)
+		return out, err
 	}
 	f := store.DefinitionFilter{Limit: limit + 1}
 	if in.JobDefinitionName != "" {
@@ -158,17 +160,32 @@ func (s *Service) DescribeJobDefinitions(ctx context.Context, in *batchapi.Descr
 		last := rows[limit-1]
 		out.NextToken = writeToken(fmt.Sprintf("%s:%d", last.Name, last.Revision))
 	}
+	out.JobDefinitions, err = s.definitionDetails(ctx, rows)
+	return out, err
+}
+
+// definitionDetails describes revisions with the tags that they have now.
+func (s *Service) definitionDetails(ctx context.Context, rows []core.DefinitionRow) ([]batchapi.JobDefinition, error) {
+	tags, err := tagsOf(ctx, s, core.TagDefinition, rows, func(r core.DefinitionRow) int64 { return r.ID })
+	if err != nil {
+		return nil, err
+	}
+	out := make([]batchapi.JobDefinition, 0, len(rows))
 	for _, row := range rows {
-		if err := add(row); err != nil {
+		d, err := decodeDefinition(row)
+		if err != nil {
 			return nil, err
 		}
+		detail := s.definitionDetail(d)
+		detail.Tags = orMap(tags.over(row.ID, detail.Tags))
+		out = append(out, detail)
 	}
 	return out, nil
 }
 
 // eachNamed calls each for the revisions that the references name, up to limit
 // for each reference.
-func (s *Service) eachNamed(ctx context.Context, refs []string, limit int, each func(core.DefinitionRow) error) error {
+func (s *Service) eachNamed(ctx context.Context, refs []string, limit int, each func(core.DefinitionRow)) error {
 	slices.Sort(refs)
 	for _, ref := range slices.Compact(refs) {
 		name, revision, err := definitionRef(ref)
@@ -180,9 +197,7 @@ func (s *Service) eachNamed(ctx context.Context, refs []string, limit int, each 
 			return err
 		}
 		for _, row := range rows {
-			if err := each(row); err != nil {
-				return err
-			}
+			each(row)
 		}
 	}
 	return nil

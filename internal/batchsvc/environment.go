@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -18,63 +19,6 @@ var namePattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
-// environmentRules are AWS's checks of a create request, in the order of its
-// parameters. The texts are those that the service was seen to answer with.
-var environmentRules = []struct { //nolint:gochecknoglobals // a table that nothing writes
-	broken  func(in *batchapi.CreateComputeEnvironmentRequest, r *batchapi.ComputeResource) bool
-	message string
-}{
-	{func(in *batchapi.CreateComputeEnvironmentRequest, _ *batchapi.ComputeResource) bool {
-		return in.UnmanagedvCpus != nil
-	}, "unmanagedvCpus is not applicable for managed Compute Environments"},
-	{func(_ *batchapi.CreateComputeEnvironmentRequest, r *batchapi.ComputeResource) bool {
-		return deref(r.MinvCpus) < 0
-	}, "minvCpus should be greater than or equal to 0."},
-	{func(_ *batchapi.CreateComputeEnvironmentRequest, r *batchapi.ComputeResource) bool {
-		return deref(r.MaxvCpus) < deref(r.MinvCpus) || deref(r.MaxvCpus) < 0
-	}, "maxvCpus should be greater than or equal to minvCpus."},
-	{func(_ *batchapi.CreateComputeEnvironmentRequest, r *batchapi.ComputeResource) bool {
-		return r.DesiredvCpus != nil && !fargate(r.Type) && (*r.DesiredvCpus < deref(r.MinvCpus) || *r.DesiredvCpus > deref(r.MaxvCpus))
-	}, "desiredvCpus should be between minvCpus and maxvCpus."},
-	{func(_ *batchapi.CreateComputeEnvironmentRequest, r *batchapi.ComputeResource) bool {
-		return !fargate(r.Type) && r.MinvCpus == nil
-	}, "Resource minvCpus is required."},
-	{func(_ *batchapi.CreateComputeEnvironmentRequest, r *batchapi.ComputeResource) bool {
-		return !fargate(r.Type) && len(r.InstanceTypes) == 0
-	}, "Resource instanceTypes are required."},
-	{func(_ *batchapi.CreateComputeEnvironmentRequest, r *batchapi.ComputeResource) bool {
-		return !fargate(r.Type) && r.InstanceRole == ""
-	}, "Instance role is required."},
-	{func(_ *batchapi.CreateComputeEnvironmentRequest, r *batchapi.ComputeResource) bool {
-		return len(r.SecurityGroupIds) == 0 && r.LaunchTemplate == nil
-	}, "Security group ids are required."},
-	{func(_ *batchapi.CreateComputeEnvironmentRequest, r *batchapi.ComputeResource) bool {
-		return deref(r.BidPercentage) < 0 || deref(r.BidPercentage) > 100
-	}, "Bid percentage must be between 0 to 100."},
-	{func(_ *batchapi.CreateComputeEnvironmentRequest, r *batchapi.ComputeResource) bool {
-		return fargate(r.Type) && r.DesiredvCpus != nil
-	}, "desiredvCpus is not applicable for Fargate."},
-	{func(_ *batchapi.CreateComputeEnvironmentRequest, r *batchapi.ComputeResource) bool {
-		return fargate(r.Type) && r.MinvCpus != nil
-	}, "minvCpus is not applicable for Fargate."},
-	{func(_ *batchapi.CreateComputeEnvironmentRequest, r *batchapi.ComputeResource) bool {
-		return fargate(r.Type) && len(r.InstanceTypes) > 0
-	}, "instanceTypes is not applicable for Fargate."},
-	{func(_ *batchapi.CreateComputeEnvironmentRequest, r *batchapi.ComputeResource) bool {
-		return fargate(r.Type) && len(r.Tags) > 0
-	}, "tags is not applicable for Fargate."},
-	{func(_ *batchapi.CreateComputeEnvironmentRequest, r *batchapi.ComputeResource) bool {
-		return fargate(r.Type) && len(r.SecurityGroupIds) > 5
-	}, "Fargate supports a maximum of 5 security groups."},
-	{func(_ *batchapi.CreateComputeEnvironmentRequest, r *batchapi.ComputeResource) bool {
-		return fargate(r.Type) && len(r.Subnets) > 16
-	}, "Fargate supports a maximum of 16 subnets."},
-}
-
-func fargate(kind string) bool {
-	return kind == batchapi.CRTypeFargate || kind == batchapi.CRTypeFargateSpot
-}
-
 // CreateComputeEnvironment makes an environment, which is valid at once: this
 // machine needs no time to get ready.
 //
@@ -83,25 +27,24 @@ func (s *Service) CreateComputeEnvironment(ctx context.Context, in *batchapi.Cre
 	if !namePattern.MatchString(in.ComputeEnvironmentName) {
 		return nil, invalid("Compute environment name should match a valid pattern.")
 	}
-	switch {
-	case in.Type == batchapi.CETypeUnmanaged:
-		return nil, notBuilt("A compute environment of type UNMANAGED")
-	case in.EksConfiguration != nil:
-		return nil, notBuilt("eksConfiguration")
-	case in.ComputeResources == nil:
-		return nil, invalid("computeResources must be provided for a MANAGED compute environment")
+	d := &batchapi.ComputeEnvironmentDetail{
+		Type: in.Type, UnmanagedvCpus: in.UnmanagedvCpus, ComputeResources: in.ComputeResources, ServiceRole: s.roleARN(in.ServiceRole),
+		Tags: in.Tags, EksConfiguration: in.EksConfiguration, Context: in.Context, EcsSettings: in.EcsSettings,
 	}
-	for _, rule := range environmentRules {
-		if rule.broken(in, in.ComputeResources) {
-			return nil, invalid("%s", rule.message)
-		}
+	if err := s.checkEnvironmentDetail(d); err != nil {
+		return nil, err
 	}
 	if err := checkExtensions(onEnvironment, in.Tags); err != nil {
 		return nil, err
 	}
-	_, err := s.o.Do(ctx, core.CreateEnvironment{
-		Name: in.ComputeEnvironmentName, Enabled: in.State != batchapi.CEStateDisabled,
-		MaxVCPU: int64(deref(in.ComputeResources.MaxvCpus)) * 1000, Spec: in.AppendJSON(nil),
+	if d.ServiceRole == "" && d.Type == batchapi.CETypeManaged {
+		d.ServiceRole = s.serviceLinkedRole()
+	}
+	err := s.change(ctx, func(do command) error {
+		_, err := do(core.CreateEnvironment{
+			Name: in.ComputeEnvironmentName, Enabled: in.State != batchapi.CEStateDisabled, MaxVCPU: maxVCPU(d), Spec: d.AppendJSON(nil),
+		})
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -110,6 +53,31 @@ func (s *Service) CreateComputeEnvironment(ctx context.Context, in *batchapi.Cre
 		ComputeEnvironmentName: in.ComputeEnvironmentName,
 		ComputeEnvironmentArn:  s.o.Scope.ARN(batch.ARNComputeEnvironment, in.ComputeEnvironmentName),
 	}, nil
+}
+
+// maxVCPU is what jobs may have of an environment at once, in thousandths.
+// Hosts of unmanaged environments are the user's to bring, and those of EKS a
+// cluster's: this machine stands for neither.
+func maxVCPU(d *batchapi.ComputeEnvironmentDetail) int64 {
+	if d.ComputeResources == nil || d.EksConfiguration != nil {
+		return 0
+	}
+	return int64(deref(d.ComputeResources.MaxvCpus)) * 1000
+}
+
+// roleARN is a role as it is described: AWS puts a plain name under no path.
+func (s *Service) roleARN(role string) string {
+	switch {
+	case role == "" || strings.HasPrefix(role, "arn:"):
+		return role
+	case serviceLinked(role):
+		return s.serviceLinkedRole()
+	}
+	return "arn:" + s.o.Scope.Partition + ":iam::" + s.o.Scope.Account + ":role/" + strings.TrimPrefix(role, "/")
+}
+
+func (s *Service) serviceLinkedRole() string {
+	return "arn:" + s.o.Scope.Partition + ":iam::" + s.o.Scope.Account + ":role/aws-service-role/batch.amazonaws.com/AWSServiceRoleForBatch"
 }
 
 // DescribeComputeEnvironments lists environments by name. Names that do not
@@ -130,37 +98,53 @@ func (s *Service) DescribeComputeEnvironments(ctx context.Context, in *batchapi.
 	if err != nil {
 		return nil, err
 	}
+	tags, err := tagsOf(ctx, s, core.TagEnvironment, rows, func(r core.EnvironmentRow) int64 { return r.ID })
+	if err != nil {
+		return nil, err
+	}
 	out := &batchapi.DescribeComputeEnvironmentsResponse{ComputeEnvironments: []batchapi.ComputeEnvironmentDetail{}, NextToken: token}
 	for _, row := range rows {
 		d, err := s.environmentDetail(row)
 		if err != nil {
 			return nil, err
 		}
+		d.Tags = orMap(tags.over(row.ID, d.Tags))
 		out.ComputeEnvironments = append(out.ComputeEnvironments, *d)
 	}
 	return out, nil
 }
 
-func (s *Service) environmentDetail(row core.EnvironmentRow) (*batchapi.ComputeEnvironmentDetail, error) {
-	var in batchapi.CreateComputeEnvironmentRequest
-	if err := in.UnmarshalJSON(row.Spec); err != nil {
+func decodeEnvironment(row core.EnvironmentRow) (*batchapi.ComputeEnvironmentDetail, error) {
+	d := new(batchapi.ComputeEnvironmentDetail)
+	if err := d.UnmarshalJSON(row.Spec); err != nil {
 		return nil, fmt.Errorf("decode compute environment %s: %w", row.Name, err)
 	}
-	state := batchapi.CEStateEnabled
+	return d, nil
+}
+
+// environmentDetail is what was sent, with what follows from it. Its tags are
+// those that it was made with.
+func (s *Service) environmentDetail(row core.EnvironmentRow) (*batchapi.ComputeEnvironmentDetail, error) {
+	d, err := decodeEnvironment(row)
+	if err != nil {
+		return nil, err
+	}
+	d.ComputeEnvironmentName, d.ComputeEnvironmentArn = row.Name, s.o.Scope.ARN(batch.ARNComputeEnvironment, row.Name)
+	d.Uuid = s.environmentUUID(row.Name).String()
+	d.State = batchapi.CEStateEnabled
 	if !row.Enabled {
-		state = batchapi.CEStateDisabled
+		d.State = batchapi.CEStateDisabled
 	}
-	role := in.ServiceRole
-	if role == "" {
-		role = "arn:" + s.o.Scope.Partition + ":iam::" + s.o.Scope.Account + ":role/aws-service-role/batch.amazonaws.com/AWSServiceRoleForBatch"
+	d.Status, d.StatusReason = batchapi.CEStatusValid, "ComputeEnvironment Healthy"
+	if row.Status == core.Deleting {
+		d.Status, d.StatusReason = batchapi.CEStatusDeleting, ""
 	}
-	return &batchapi.ComputeEnvironmentDetail{
-		ComputeEnvironmentName: row.Name, ComputeEnvironmentArn: s.o.Scope.ARN(batch.ARNComputeEnvironment, row.Name),
-		EcsClusterArn: s.o.Scope.ECS("cluster", s.cluster(row.Name)), Tags: orMap(in.Tags), Type: in.Type, State: state,
-		Status: batchapi.CEStatusValid, StatusReason: "ComputeEnvironment Healthy", ComputeResources: in.ComputeResources,
-		ServiceRole: role, ContainerOrchestrationType: batchapi.OrchestrationTypeEcs, Uuid: s.environmentUUID(row.Name).String(),
-		Context: in.Context, EcsSettings: in.EcsSettings,
-	}, nil
+	d.ContainerOrchestrationType = batchapi.OrchestrationTypeEks
+	if d.EksConfiguration == nil {
+		d.ContainerOrchestrationType = batchapi.OrchestrationTypeEcs
+		d.EcsClusterArn = s.o.Scope.ECS("cluster", s.cluster(row.Name))
+	}
+	return d, nil
 }
 
 // environmentUUID is made from the name, as those seen on AWS are.
@@ -171,6 +155,28 @@ func (s *Service) environmentUUID(name string) uuid.UUID {
 // cluster is the name of the ECS cluster that stands for an environment.
 func (s *Service) cluster(environment string) string {
 	return "AWSBatch-" + environment + "-" + s.environmentUUID(environment).String()
+}
+
+// environmentNamed finds an environment by name or ARN.
+func (s *Service) environmentNamed(ctx context.Context, ref string) (core.EnvironmentRow, error) {
+	rows, err := s.o.Store.Environments(ctx)
+	if err != nil {
+		return core.EnvironmentRow{}, err
+	}
+	return find(s, rows, batch.ARNComputeEnvironment, ref, func(r core.EnvironmentRow) string { return r.Name })
+}
+
+// find returns the row that a name or ARN names. Its error has AWS's form: the
+// ARN, even where a name was given.
+func find[T any](s *Service, rows []T, kind, ref string, name func(T) string) (found T, err error) {
+	arn := ref
+	if n, ok := batch.NameOf(kind, ref); ok {
+		if i := slices.IndexFunc(rows, func(r T) bool { return name(r) == n }); i >= 0 {
+			return rows[i], nil
+		}
+		arn = s.o.Scope.ARN(kind, n)
+	}
+	return found, batch.Errorf(batch.NotFound, "%s does not exist", arn)
 }
 
 // named keeps the rows with one of the names or ARNs given; all where there are

@@ -25,6 +25,7 @@ const (
 	onQueue       place = "job queue"
 	onEnvironment place = "compute environment"
 	onConsumable  place = "consumable resource"
+	onPolicy      place = "scheduling policy"
 )
 
 // extension is one tag that means something to Barge.
@@ -64,6 +65,9 @@ func extensionTable() []extension {
 // read before: a job's over its definition's.
 func (x *extensions) read(on place, tags map[string]string) error {
 	for _, key := range sortedKeys(tags) {
+		if reservedKey(key) {
+			return badTag(key, "starts with "+awsReserved+", which is reserved.")
+		}
 		if !strings.HasPrefix(key, extensionPrefix) {
 			continue
 		}

@@ -37,6 +37,9 @@ func (s *Service) DescribeJobs(ctx context.Context, in *batchapi.DescribeJobsReq
 	if err != nil {
 		return nil, err
 	}
+	if c.tags, err = tagsOf(ctx, s, core.TagJob, jobs, func(j store.Job) int64 { return j.Seq }); err != nil {
+		return nil, err
+	}
 	for i := range jobs {
 		d, err := c.detail(&jobs[i])
 		if err != nil {
@@ -54,6 +57,7 @@ type surroundings struct {
 	hosts        map[int64]core.HostRow
 	environments map[int64]string // names
 	definitions  map[int64]*definition
+	tags         changedTags // only for describing
 }
 
 // context reads what the jobs refer to.
@@ -61,8 +65,9 @@ func (s *Service) context(ctx context.Context, jobs []store.Job) (*surroundings,
 	c := &surroundings{
 		s: s, queues: make(map[int64]string), hosts: make(map[int64]core.HostRow), environments: make(map[int64]string),
 	}
-	var definitions, hosts []int64
+	var definitions, queueIDs, hosts []int64
 	for i := range jobs {
+		queueIDs = append(queueIDs, jobs[i].Queue)
 		definitions = append(definitions, jobs[i].Definition)
 		if jobs[i].Host != 0 {
 			hosts = append(hosts, jobs[i].Host)
@@ -75,7 +80,7 @@ func (s *Service) context(ctx context.Context, jobs []store.Job) (*surroundings,
 	if c.definitions, err = s.definitionsByID(ctx, unique(definitions)); err != nil {
 		return nil, err
 	}
-	queues, err := s.o.Store.Queues(ctx)
+	queues, err := s.o.Store.QueuesByID(ctx, unique(queueIDs))
 	if err != nil {
 		return nil, err
 	}
@@ -89,10 +94,12 @@ func (s *Service) context(ctx context.Context, jobs []store.Job) (*surroundings,
 	if err != nil {
 		return nil, err
 	}
+	var environmentIDs []int64
 	for _, h := range rows {
 		c.hosts[h.ID] = h
+		environmentIDs = append(environmentIDs, h.Environment)
 	}
-	environments, err := s.o.Store.Environments(ctx)
+	environments, err := s.o.Store.EnvironmentsByID(ctx, unique(environmentIDs))
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +139,7 @@ func (c *surroundings) detail(j *store.Job) (*batchapi.JobDetail, error) {
 		RetryStrategy: describedRetry(spec.retryStrategy()), StartedAt: instant(j.StartedAt), StoppedAt: instant(j.StoppedAt),
 		DependsOn: []batchapi.JobDependency{}, JobDefinition: c.s.o.Scope.ARN(batch.ARNJobDefinition, spec.definition.ref()),
 		Parameters: spec.parameters, ArrayProperties: arrayDetail(j), Timeout: spec.timeout(),
-		Tags: orMap(spec.submit.Tags), PropagateTags: spec.propagateTags(), PlatformCapabilities: or(spec.definition.req.PlatformCapabilities),
+		Tags: orMap(c.tags.over(j.Seq, spec.submit.Tags)), PropagateTags: spec.propagateTags(), PlatformCapabilities: or(spec.definition.req.PlatformCapabilities),
 		EksAttempts: []batchapi.EksAttemptDetail{}, ShareIdentifier: j.Share, ConsumableResourceProperties: spec.consumed(),
 	}
 	spec.describe(d)

@@ -11,9 +11,6 @@ import (
 	"github.com/bargehq/barge/internal/core"
 )
 
-// maxQueueEnvironments is AWS's limit of environments in a queue.
-const maxQueueEnvironments = 3
-
 // CreateJobQueue makes a queue, which is valid at once.
 //
 // https://docs.aws.amazon.com/batch/latest/APIReference/API_CreateJobQueue.html
@@ -21,29 +18,25 @@ func (s *Service) CreateJobQueue(ctx context.Context, in *batchapi.CreateJobQueu
 	if !namePattern.MatchString(in.JobQueueName) {
 		return nil, invalid("Job Queue name should match a valid pattern.")
 	}
-	switch {
-	case in.SchedulingPolicyArn != "":
-		return nil, notBuilt("schedulingPolicyArn")
-	case len(in.ServiceEnvironmentOrder) > 0:
-		return nil, notBuilt("serviceEnvironmentOrder")
-	case len(in.JobStateTimeLimitActions) > 0:
-		return nil, notBuilt("jobStateTimeLimitActions")
-	case *in.Priority < 0:
-		return nil, invalid("priority must not be negative.")
-	}
 	if err := checkExtensions(onQueue, in.Tags); err != nil {
 		return nil, err
 	}
-	names, err := environmentOrder(in.ComputeEnvironmentOrder)
-	if err != nil {
-		return nil, err
+	d := &batchapi.JobQueueDetail{
+		SchedulingPolicyArn: in.SchedulingPolicyArn, Priority: in.Priority, ServiceEnvironmentOrder: in.ServiceEnvironmentOrder,
+		ComputeEnvironmentOrder: s.environmentOrder(in.ComputeEnvironmentOrder), JobQueueType: in.JobQueueType, Tags: in.Tags,
+		JobStateTimeLimitActions: in.JobStateTimeLimitActions,
 	}
-	if err = s.checkKinds(ctx, names); err != nil {
-		return nil, err
-	}
-	_, err = s.o.Do(ctx, core.CreateQueue{
-		Name: in.JobQueueName, Enabled: in.State != batchapi.JQStateDisabled, Priority: *in.Priority,
-		Environments: names, Spec: in.AppendJSON(nil),
+	err := s.change(ctx, func(do command) error {
+		c, err := s.checkQueueDetail(ctx, d)
+		if err != nil {
+			return err
+		}
+		d.JobQueueType = c.queueType()
+		_, err = do(core.CreateQueue{
+			Name: in.JobQueueName, Enabled: in.State != batchapi.JQStateDisabled, Priority: *in.Priority,
+			Environments: environmentNames(d), SchedulingPolicy: policyName(c.policy), Spec: d.AppendJSON(nil),
+		})
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -53,56 +46,156 @@ func (s *Service) CreateJobQueue(ctx context.Context, in *batchapi.CreateJobQueu
 	}, nil
 }
 
-// environmentOrder returns the names of the environments, first choice first.
-func environmentOrder(list []batchapi.ComputeEnvironmentOrder) ([]string, error) {
-	switch {
-	case len(list) == 0:
-		return nil, invalid("computeEnvironmentOrder is required.")
-	case len(list) > maxQueueEnvironments:
-		return nil, invalid("Only %d environments are allowed in job queue request.", maxQueueEnvironments)
+// UpdateJobQueue changes a queue. What waits in it is placed by its new priority
+// and order of environments from now on.
+//
+// https://docs.aws.amazon.com/batch/latest/APIReference/API_UpdateJobQueue.html
+func (s *Service) UpdateJobQueue(ctx context.Context, in *batchapi.UpdateJobQueueRequest) (*batchapi.UpdateJobQueueResponse, error) {
+	out := new(batchapi.UpdateJobQueueResponse)
+	err := s.change(ctx, func(do command) error {
+		row, err := s.queueRow(ctx, in.JobQueue)
+		if err != nil {
+			return err
+		}
+		old, err := decodeQueue(row)
+		if err != nil {
+			return err
+		}
+		d := *old
+		set(&d.Priority, in.Priority)
+		setText(&d.SchedulingPolicyArn, in.SchedulingPolicyArn)
+		if len(in.ComputeEnvironmentOrder) > 0 {
+			d.ComputeEnvironmentOrder = s.environmentOrder(in.ComputeEnvironmentOrder)
+		}
+		if len(in.ServiceEnvironmentOrder) > 0 {
+			d.ServiceEnvironmentOrder = in.ServiceEnvironmentOrder
+		}
+		if in.JobStateTimeLimitActions != nil { // an empty list removes them
+			d.JobStateTimeLimitActions = in.JobStateTimeLimitActions
+		}
+		u := queueUpdate{old: old, d: &d}
+		if u.oldPolicy, err = s.queuePolicy(ctx, old.SchedulingPolicyArn); err != nil {
+			return err
+		}
+		if u.policy, err = s.queuePolicy(ctx, d.SchedulingPolicyArn); err != nil {
+			return err
+		}
+		if err = check(queueUpdateRules, u); err != nil {
+			return err
+		}
+		if _, err = s.checkQueueDetail(ctx, &d); err != nil {
+			return err
+		}
+		out.JobQueueName, out.JobQueueArn = row.Name, s.o.Scope.ARN(batch.ARNJobQueue, row.Name)
+		_, err = do(core.UpdateQueue{
+			Name: row.Name, Enabled: enabled(in.State, row.Enabled), Priority: deref(d.Priority),
+			Environments: environmentNames(&d), SchedulingPolicy: policyName(u.policy), Spec: d.AppendJSON(nil),
+		})
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
-	sorted := slices.Clone(list)
-	slices.SortStableFunc(sorted, func(a, b batchapi.ComputeEnvironmentOrder) int { return cmp.Compare(*a.Order, *b.Order) })
-	var names []string
-	for i, e := range sorted {
-		if i > 0 && *e.Order == *sorted[i-1].Order {
-			return nil, invalid("Duplicate ComputeEnvironment order values.")
-		}
-		name, ok := batch.NameOf(batch.ARNComputeEnvironment, e.ComputeEnvironment)
-		if !ok {
-			return nil, invalid("Compute Environments must be created and valid before attaching them to a job queue")
-		}
-		if slices.Contains(names, name) {
-			return nil, invalid("Duplicate ComputeEnvironments within order list.")
-		}
-		names = append(names, name)
-	}
-	return names, nil
+	return out, nil
 }
 
-// checkKinds refuses Fargate and EC2 environments in one queue. Those that do
-// not exist are the core's to refuse.
-func (s *Service) checkKinds(ctx context.Context, names []string) error {
+// DeleteJobQueue deletes a disabled queue with its jobs: those that wait fail,
+// those that run are terminated. It is being deleted until none is left.
+//
+// https://docs.aws.amazon.com/batch/latest/APIReference/API_DeleteJobQueue.html
+func (s *Service) DeleteJobQueue(ctx context.Context, in *batchapi.DeleteJobQueueRequest) (*batchapi.DeleteJobQueueResponse, error) {
+	err := s.change(ctx, func(do command) error {
+		row, err := s.queueRow(ctx, in.JobQueue)
+		if err != nil {
+			return err
+		}
+		_, err = do(core.DeleteQueue{Name: row.Name, Spec: row.Spec})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return new(batchapi.DeleteJobQueueResponse), nil
+}
+
+// environmentOrder is the order as it is described: by ARN, first choice first.
+func (s *Service) environmentOrder(list []batchapi.ComputeEnvironmentOrder) []batchapi.ComputeEnvironmentOrder {
+	sorted := slices.Clone(list)
+	slices.SortStableFunc(sorted, func(a, b batchapi.ComputeEnvironmentOrder) int { return cmp.Compare(deref(a.Order), deref(b.Order)) })
+	for i := range sorted {
+		if name, ok := batch.NameOf(batch.ARNComputeEnvironment, sorted[i].ComputeEnvironment); ok {
+			sorted[i].ComputeEnvironment = s.o.Scope.ARN(batch.ARNComputeEnvironment, name)
+		}
+	}
+	return sorted
+}
+
+// environmentNames are the environments of a queue that has been checked.
+func environmentNames(d *batchapi.JobQueueDetail) []string {
+	names := make([]string, 0, len(d.ComputeEnvironmentOrder))
+	for _, e := range d.ComputeEnvironmentOrder {
+		name, _ := batch.NameOf(batch.ARNComputeEnvironment, e.ComputeEnvironment)
+		names = append(names, name)
+	}
+	return names
+}
+
+func policyName(p *batchapi.SchedulingPolicyDetail) string {
+	if p == nil {
+		return ""
+	}
+	return p.Name
+}
+
+// queuePolicy finds the policy of a queue; nil where it has none.
+func (s *Service) queuePolicy(ctx context.Context, arn string) (*batchapi.SchedulingPolicyDetail, error) {
+	if arn == "" {
+		return nil, nil //nolint:nilnil // no policy is an answer
+	}
+	kind, name, ok := batch.SplitARN(arn)
+	if !ok || kind != batch.ARNSchedulingPolicy {
+		return nil, invalid("Only scheduling policy Arn can be allowed.")
+	}
+	rows, err := s.o.Store.SchedulingPolicies(ctx)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(rows, func(r core.SchedulingPolicyRow) bool { return r.Name == name })
+	if i < 0 {
+		return nil, batch.Errorf(batch.NotFound, "SchedulingPolicy %s not found.", arn)
+	}
+	return s.policyDetail(rows[i])
+}
+
+// checkQueueDetail checks a queue with what it refers to.
+func (s *Service) checkQueueDetail(ctx context.Context, d *batchapi.JobQueueDetail) (queueCheck, error) {
+	c := queueCheck{d: d, found: true}
 	rows, err := s.o.Store.Environments(ctx)
 	if err != nil {
-		return err
+		return c, err
 	}
-	var onFargate, onEC2 bool
-	for _, row := range rows {
-		if !slices.Contains(names, row.Name) {
+	for _, e := range d.ComputeEnvironmentOrder {
+		row, findErr := find(s, rows, batch.ARNComputeEnvironment, e.ComputeEnvironment, func(r core.EnvironmentRow) string { return r.Name })
+		if findErr != nil || row.Status != core.Valid {
+			c.found = false
 			continue
 		}
-		d, detailErr := s.environmentDetail(row)
-		if detailErr != nil {
-			return detailErr
+		environment, decodeErr := decodeEnvironment(row)
+		if decodeErr != nil {
+			return c, decodeErr
 		}
-		onFargate = onFargate || fargate(d.ComputeResources.Type)
-		onEC2 = onEC2 || !fargate(d.ComputeResources.Type)
+		c.environments = append(c.environments, environment)
 	}
-	if onFargate && onEC2 {
-		return invalid("Fargate and EC2 compute environments can not be mixed.")
+	if c.policy, err = s.queuePolicy(ctx, d.SchedulingPolicyArn); err != nil {
+		return c, err
 	}
-	return nil
+	if err = check(queueRules, c); err != nil {
+		return c, err
+	}
+	if c.service() {
+		return c, notBuilt("serviceEnvironmentOrder")
+	}
+	return c, nil
 }
 
 // DescribeJobQueues lists queues by name. Names that do not exist are left out.
@@ -119,52 +212,69 @@ func (s *Service) DescribeJobQueues(ctx context.Context, in *batchapi.DescribeJo
 	if err != nil {
 		return nil, err
 	}
+	tags, err := tagsOf(ctx, s, core.TagQueue, rows, func(r core.QueueRow) int64 { return r.ID })
+	if err != nil {
+		return nil, err
+	}
 	out := &batchapi.DescribeJobQueuesResponse{JobQueues: []batchapi.JobQueueDetail{}, NextToken: token}
 	for _, row := range rows {
 		d, err := s.queueDetail(row)
 		if err != nil {
 			return nil, err
 		}
+		d.Tags = orMap(tags.over(row.ID, d.Tags))
 		out.JobQueues = append(out.JobQueues, *d)
 	}
 	return out, nil
 }
 
-func (s *Service) queueDetail(row core.QueueRow) (*batchapi.JobQueueDetail, error) {
-	var in batchapi.CreateJobQueueRequest
-	if err := in.UnmarshalJSON(row.Spec); err != nil {
+func decodeQueue(row core.QueueRow) (*batchapi.JobQueueDetail, error) {
+	d := new(batchapi.JobQueueDetail)
+	if err := d.UnmarshalJSON(row.Spec); err != nil {
 		return nil, fmt.Errorf("decode job queue %s: %w", row.Name, err)
 	}
-	state := batchapi.JQStateEnabled
-	if !row.Enabled {
-		state = batchapi.JQStateDisabled
-	}
-	order := slices.Clone(in.ComputeEnvironmentOrder)
-	slices.SortStableFunc(order, func(a, b batchapi.ComputeEnvironmentOrder) int { return cmp.Compare(*a.Order, *b.Order) })
-	for i := range order {
-		if name, ok := batch.NameOf(batch.ARNComputeEnvironment, order[i].ComputeEnvironment); ok {
-			order[i].ComputeEnvironment = s.o.Scope.ARN(batch.ARNComputeEnvironment, name)
-		}
-	}
-	return &batchapi.JobQueueDetail{
-		JobQueueName: row.Name, JobQueueArn: s.o.Scope.ARN(batch.ARNJobQueue, row.Name), State: state,
-		Status: batchapi.JQStatusValid, StatusReason: "JobQueue Healthy", Priority: ptr(row.Priority),
-		ComputeEnvironmentOrder: order, JobQueueType: in.JobQueueType, Tags: orMap(in.Tags),
-	}, nil
+	return d, nil
 }
 
-// queueNamed finds a queue by name or ARN.
-func (s *Service) queueNamed(ctx context.Context, ref string) (core.QueueRow, error) {
-	if name, ok := batch.NameOf(batch.ARNJobQueue, ref); ok {
-		rows, err := s.o.Store.Queues(ctx)
-		if err != nil {
-			return core.QueueRow{}, err
-		}
-		for _, row := range rows {
-			if row.Name == name {
-				return row, nil
-			}
-		}
+// queueDetail is what was sent, with what follows from it. Its tags are those
+// that it was made with.
+func (s *Service) queueDetail(row core.QueueRow) (*batchapi.JobQueueDetail, error) {
+	d, err := decodeQueue(row)
+	if err != nil {
+		return nil, err
 	}
-	return core.QueueRow{}, batch.Errorf(batch.NotFound, "JobQueue %s does not exist.", ref)
+	d.JobQueueName, d.JobQueueArn = row.Name, s.o.Scope.ARN(batch.ARNJobQueue, row.Name)
+	d.ComputeEnvironmentOrder = or(d.ComputeEnvironmentOrder)
+	d.State = batchapi.JQStateEnabled
+	if !row.Enabled {
+		d.State = batchapi.JQStateDisabled
+	}
+	d.Status, d.StatusReason = batchapi.JQStatusValid, "JobQueue Healthy"
+	if row.Status == core.Deleting {
+		d.Status, d.StatusReason = batchapi.JQStatusDeleting, ""
+	}
+	return d, nil
+}
+
+// queueRow finds a queue by name or ARN.
+func (s *Service) queueRow(ctx context.Context, ref string) (core.QueueRow, error) {
+	rows, err := s.o.Store.Queues(ctx)
+	if err != nil {
+		return core.QueueRow{}, err
+	}
+	return find(s, rows, batch.ARNJobQueue, ref, func(r core.QueueRow) string { return r.Name })
+}
+
+// queueNamed is queueRow for SubmitJob and ListJobs, which have a text of their
+// own for a queue that does not exist.
+func (s *Service) queueNamed(ctx context.Context, ref string) (core.QueueRow, error) {
+	rows, err := s.o.Store.Queues(ctx)
+	if err != nil {
+		return core.QueueRow{}, err
+	}
+	row, err := find(s, rows, batch.ARNJobQueue, ref, func(r core.QueueRow) string { return r.Name })
+	if err != nil {
+		return core.QueueRow{}, batch.Errorf(batch.NotFound, "JobQueue %s does not exist.", ref)
+	}
+	return row, nil
 }

@@ -58,13 +58,14 @@ type Service struct {
 	o            Options
 	definitions  definitions
 	capabilities capabilities
+	changing     chan struct{} // holds a token while resources change
 }
 
 var _ batchapi.Service = (*Service)(nil)
 
 // New returns a Service.
 func New(o Options) *Service {
-	s := &Service{o: o}
+	s := &Service{o: o, changing: make(chan struct{}, 1)}
 	s.definitions.reset()
 	s.o.Do = s.capabilities.watch(o.Do)
 	return s

@@ -90,6 +90,9 @@ func (s *Service) submission(ctx context.Context, in *batchapi.SubmitJobRequest)
 	if !ok {
 		return cmd, batch.Errorf(batch.NotFound, "JobQueue %s does not exist.", in.JobQueue)
 	}
+	if err = s.checkShare(ctx, in); err != nil {
+		return cmd, err
+	}
 	d, err := s.definitionFor(ctx, in.JobDefinition)
 	if err != nil {
 		return cmd, err
@@ -136,9 +139,6 @@ func checkSubmit(in *batchapi.SubmitJobRequest) error {
 		return invalid("Job name should match valid pattern")
 	case len(in.DependsOn) > 0:
 		return notBuilt("dependsOn")
-	case in.ShareIdentifier != "" || in.SchedulingPriorityOverride != nil && *in.SchedulingPriorityOverride != 0:
-		// Clients that always send a priority send zero.
-		return invalid("Job with shareIdentifier or schedulingPriority can onlybe submitted to job queue with fair share scheduling policy.")
 	}
 	if a := in.ArrayProperties; a != nil {
 		if size := deref(a.Size); size < minArraySize || size > maxArraySize {

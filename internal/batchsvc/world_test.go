@@ -114,7 +114,7 @@ func (w *world) call(operation, body string) (int, []byte) { return w.callWith(o
 
 // callWith sends a request with a client token in its header, if not empty.
 func (w *world) callWith(operation, body, token string) (int, []byte) {
-	r := httptest.NewRequest(http.MethodPost, "/v1/"+strings.ToLower(operation), strings.NewReader(body))
+	r := request(operation, body)
 	if token != "" {
 		r.Header.Set(awsapi.ClientTokenHeader, token)
 	}

@@ -17,6 +17,9 @@ func (s *State) stepSubmit(now batch.Instant, in Submit, out *Output) *batch.Err
 	if !q.row.Enabled {
 		return batch.Errorf(batch.Conflict, "JobQueue %s is not in ENABLED state and takes no jobs.", in.Queue)
 	}
+	if q.row.SchedulingPolicy != 0 {
+		return batch.Errorf(batch.Invalid, "shareIdentifier must be specified.")
+	}
 	ref := batch.JobRef{ID: in.ID}
 	if s.jobs[ref] != nil {
 		return batch.Errorf(batch.Conflict, "Job %s already exists.", ref)

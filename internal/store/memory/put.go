@@ -156,6 +156,7 @@ func (s *Store) dropJob(c core.JobDrop) error {
 			drop(s, s.attempts, seq)
 		}
 	}
+	drop(s, s.tags, core.Tagged{Kind: core.TagJob, ID: c.Seq})
 	list := s.submitted[j.Queue]
 	i, _ := slices.BinarySearch(list, c.Seq)
 	s.submitted[j.Queue] = slices.Delete(slices.Clone(list), i, i+1)

@@ -296,6 +296,9 @@ func (w *writer) drop(c core.JobDrop) error {
 		if err == nil {
 			_, err = w.dropSpec.run(c.Seq)
 		}
+		if err == nil {
+			_, err = w.dropTags.run(int64(core.TagJob), c.Seq)
+		}
 		return err
 	}
 	return w.query(context.Background(), `SELECT state FROM jobs WHERE id = ? AND child = 0`, func(record) error {

@@ -254,16 +254,20 @@ func testCancelled(t *testing.T, h Harness) {
 			_, err := s.ListJobs(ctx, store.JobFilter{Queue: 1, State: batch.Runnable, Limit: 1})
 			return err
 		},
-		"Ended":           func() error { _, err := s.Ended(ctx, w.now, 1); return err },
-		"Environments":    func() error { _, err := s.Environments(ctx); return err },
-		"Queues":          func() error { _, err := s.Queues(ctx); return err },
-		"Definitions":     func() error { _, err := s.Definitions(ctx, store.DefinitionFilter{Limit: 1}); return err },
-		"DefinitionsByID": func() error { _, err := s.DefinitionsByID(ctx, []int64{1}); return err },
-		"Hosts":           func() error { _, err := s.Hosts(ctx, []int64{1}); return err },
-		"Consumables":     func() error { _, err := s.Consumables(ctx, store.ConsumableFilter{Limit: 1}); return err },
-		"Consumers":       func() error { _, err := s.Consumers(ctx, store.ConsumerFilter{Resource: "r", Limit: 1}); return err },
-		"Baskets":         func() error { _, err := s.Baskets(ctx, []int64{1}); return err },
-		"Policies":        func() error { _, err := s.Policies(ctx, []int64{1}); return err },
+		"Ended":              func() error { _, err := s.Ended(ctx, w.now, 1); return err },
+		"Environments":       func() error { _, err := s.Environments(ctx); return err },
+		"Queues":             func() error { _, err := s.Queues(ctx); return err },
+		"Definitions":        func() error { _, err := s.Definitions(ctx, store.DefinitionFilter{Limit: 1}); return err },
+		"DefinitionsByID":    func() error { _, err := s.DefinitionsByID(ctx, []int64{1}); return err },
+		"Hosts":              func() error { _, err := s.Hosts(ctx, []int64{1}); return err },
+		"Consumables":        func() error { _, err := s.Consumables(ctx, store.ConsumableFilter{Limit: 1}); return err },
+		"Consumers":          func() error { _, err := s.Consumers(ctx, store.ConsumerFilter{Resource: "r", Limit: 1}); return err },
+		"Baskets":            func() error { _, err := s.Baskets(ctx, []int64{1}); return err },
+		"SchedulingPolicies": func() error { _, err := s.SchedulingPolicies(ctx); return err },
+		"EnvironmentsByID":   func() error { _, err := s.EnvironmentsByID(ctx, []int64{1}); return err },
+		"QueuesByID":         func() error { _, err := s.QueuesByID(ctx, []int64{1}); return err },
+		"Tags":               func() error { _, err := s.Tags(ctx, []core.Tagged{{Kind: 1, ID: 1}}); return err },
+		"Policies":           func() error { _, err := s.Policies(ctx, []int64{1}); return err },
 	}
 	for name, call := range calls {
 		if err := call(); !errors.Is(err, context.Canceled) {

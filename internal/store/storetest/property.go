@@ -22,6 +22,7 @@ func Same(t *rapid.T, stores ...store.Store) {
 	t.Repeat(map[string]func(*rapid.T){
 		"submit":   c.submit,
 		"resource": c.resource,
+		"change":   c.change,
 		"end":      c.endJob,
 		"consume":  c.consumable,
 		"place":    func(t *rapid.T) { w.state.Place(w.now, rapid.IntRange(0, 4).Draw(t, "budget"), &w.out) },
@@ -76,6 +77,7 @@ func (c *chaos) submit(t *rapid.T) {
 	}
 	s.Definition = rapid.Int64Range(1, 3).Draw(t, "definition") // if there is one
 	s.New.Share = rapid.SampledFrom([]string{"", "red", "blue"}).Draw(t, "share")
+	s.Queue = rapid.SampledFrom([]string{"q", "q", "a"}).Draw(t, "queue")
 	s.Claim = claim(rapid.ByteRange(0, 3).Draw(t, "token"), rapid.ByteRange(0, 1).Draw(t, "request"))
 	for _, name := range consumableNames() {
 		if rapid.IntRange(0, 3).Draw(t, name) == 0 {
@@ -83,7 +85,7 @@ func (c *chaos) submit(t *rapid.T) {
 		}
 	}
 	jobs := c.state.Jobs()
-	if err := c.step(s); err != nil && (err.Code != batch.Conflict || s.Claim == (core.Claim{})) {
+	if err := c.step(s); err != nil && s.Queue == "q" && (err.Code != batch.Conflict || s.Claim == (core.Claim{})) {
 		t.Fatalf("submit: %v", err)
 	}
 	if c.state.Jobs() > jobs { // else the token was known
@@ -264,7 +266,11 @@ func (c *chaos) readAll(s store.Store) (names []string, results []any) {
 		states[j.Ref] = j.State
 	}
 	listed := make(map[batch.JobRef]batch.JobState)
-	filters := []store.JobFilter{{Queue: 1}, {Queue: 2}}
+	all := c.readResources(s, add)
+	var filters []store.JobFilter
+	for _, q := range all {
+		filters = append(filters, store.JobFilter{Queue: q.ID})
+	}
 	for _, j := range c.jobs {
 		filters = append(filters, store.JobFilter{Parent: j.ID}, store.JobFilter{Parent: j.ID, Nodes: true})
 	}
@@ -288,9 +294,16 @@ func (c *chaos) readAll(s store.Store) (names []string, results []any) {
 	}
 	same(c.t, "the states of jobs described and listed", states, listed)
 	for _, f := range []store.JobFilter{
-		{Name: store.NamePattern{Name: "job-b"}}, {Name: store.NamePattern{Name: "job-", Prefix: true}}, {Name: store.NamePattern{Prefix: true}},
-		{Definition: "d"}, {Definition: "a", Revision: 1}, {DefinitionPrefix: true},
-		{Share: "red"}, {CreatedAfter: 1}, {CreatedBefore: c.now - 90_000}, {CreatedAfter: c.now - 1_000_000, CreatedBefore: c.now},
+		{Name: store.NamePattern{Name: "job-b"}},
+		{Name: store.NamePattern{Name: "job-", Prefix: true}},
+		{Name: store.NamePattern{Prefix: true}},
+		{Definition: "d"},
+		{Definition: "a", Revision: 1},
+		{DefinitionPrefix: true},
+		{Share: "red"},
+		{CreatedAfter: 1},
+		{CreatedBefore: c.now - 90_000},
+		{CreatedAfter: c.now - 1_000_000, CreatedBefore: c.now},
 	} {
 		f.Queue, f.AnyState = 1, true
 		add(fmt.Sprintf("pages of %+v", f), c.pages(s, f), nil)
@@ -298,10 +311,6 @@ func (c *chaos) readAll(s store.Store) (names []string, results []any) {
 	add("red runnable jobs", c.pages(s, store.JobFilter{Queue: 1, Share: "red", State: batch.Runnable}), nil)
 
 	ids := []int64{1, 2, 3, 4, 5, 6, 7, 8, 9}
-	environments, err := s.Environments(ctx)
-	add("environments", environments, err)
-	queues, err := s.Queues(ctx)
-	add("queues", queues, err)
 	definitions, err := s.Definitions(ctx, store.DefinitionFilter{Limit: 100})
 	add("definitions", definitions, err)
 	hosts, err := s.Hosts(ctx, ids)

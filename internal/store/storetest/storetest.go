@@ -52,6 +52,8 @@ func Run(t *testing.T, fresh func(t *testing.T) Harness) {
 		{"readers see whole rounds", testReaders},
 		{"what is committed is there after a restart", testReopen},
 		{"active jobs are loaded and ended ones are not", testLoad},
+		{"deleted resources leave what jobs refer to", testDeleted},
+		{"tags are changed and go", testTags},
 		{"jobs are found by what they consume", testConsumers},
 		{"a cancelled context is obeyed", testCancelled},
 		{"a full store recovers", testFull},
