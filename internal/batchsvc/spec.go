@@ -64,7 +64,7 @@ func (s *spec) part(node int) *part {
 }
 
 // task returns the containers that a node runs together, with what they share;
-// nil where it runs a pod. A container without a name is called default.
+// nil where it runs a pod.
 func (s *spec) task(node int) *batchapi.EcsTaskProperties { return taskOfPart(s.part(node)) }
 
 func taskOfPart(p *part) *batchapi.EcsTaskProperties {

@@ -114,7 +114,7 @@ func (s *Service) submission(ctx context.Context, in *batchapi.SubmitJobRequest)
 	stored := *in
 	stored.JobName, stored.JobQueue, stored.JobDefinition = "", "", ""
 	cmd = core.Submit{
-		ID: batch.NewJobID(batch.InstantOf(time.Now())), Queue: queue, Definition: d.id, Needs: needs.resources(),
+		ID: batch.NewJobID(batch.InstantOf(time.Now())), Queue: queue, Definition: d.id, Needs: needs[0].resources(),
 		MaxAttempts: attempts, Retry: retry.Policy{Rules: rules}, Consumes: consumes, New: core.NewJob{Name: in.JobName, Share: in.ShareIdentifier, Spec: stored.AppendJSON(nil)},
 	}
 	if size := len(cmd.New.Spec); size > maxSubmit {
@@ -152,21 +152,23 @@ func checkSubmit(in *batchapi.SubmitJobRequest) error {
 }
 
 // checkNeeds checks what the overrides have made of the definition and returns
-// what one node needs. A pod needs nothing that is counted yet.
-func (s *spec) checkNeeds() (n amounts, err error) {
+// what a node needs, for each part. A pod needs nothing that is counted yet.
+func (s *spec) checkNeeds() ([]amounts, error) {
+	needs := make([]amounts, len(s.parts))
 	for i := range s.parts {
 		p := &s.parts[i]
+		var err error
 		if p.EksProperties != nil {
 			err = checkEKS(p.EksProperties)
-		} else if n, err = needsOf(s.platform, taskOfPart(p)); err == nil && s.fargate() {
-			err = checkFargateSize(n)
+		} else if needs[i], err = needsOf(s.platform, taskOfPart(p)); err == nil && s.fargate() {
+			err = checkFargateSize(needs[i])
 		}
 		if err == nil {
 			err = checkConsumables(p.ConsumableResourceProperties)
 		}
 		if err != nil {
-			return n, err
+			return nil, err
 		}
 	}
-	return n, nil
+	return needs, nil
 }
