@@ -1,0 +1,9 @@
+// Package e2e runs jobs through a real server with each real driver, by AWS's
+// own client: transitions, status reasons, container reasons and exit codes as
+// they are on AWS, the settings of containers, tasks of several containers, and
+// the examples.
+//
+// It builds the program once. The process driver needs Linux, the docker driver
+// an engine; what is missing is skipped, unless BARGE_REQUIRE names it.
+// `go test -short` leaves out what AWS's shortest timeout takes, a minute.
+package e2e
