@@ -25,6 +25,10 @@
 // container is started only while it has never run; a line's cursor is its
 // number in the output, see [Driver.Output].
 //
+// Podman 4 differs: its logs are not followed but read at intervals, an error of
+// its own cannot be told from one of the job, and its reasons lack the words
+// `Error response from daemon`.
+//
 // It deliberately does not remove images, watch the engine's health, limit the
 // disk that output takes (the container's log is kept whole until Remove), or
 // share out single GPUs.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
@@ -27,6 +28,10 @@ const maxLogFailures = 5
 // engine two reads for an attempt that was followed, one for an attempt that
 // had ended, and one more for each time that a connection broke.
 //
+// Podman loses lines in the middle when it follows a log that grows quickly, and
+// then no number is right. Its logs are read again and again instead, for at
+// most a tenth of the time.
+//
 // A slow emit holds back the engine's reading, not the process: the engine
 // keeps the rest on its disk.
 func (d *Driver) Output(ctx context.Context, id batch.UnitID, cursor int64, emit func(driver.Line) error) error {
@@ -35,7 +40,7 @@ func (d *Driver) Output(ctx context.Context, id batch.UnitID, cursor int64, emit
 		failures int
 	)
 	for {
-		before := cursor
+		before, began := cursor, time.Now()
 		ended, err := d.readOutput(ctx, id, &cursor, emit)
 		var refused *emitError
 		switch {
@@ -55,11 +60,28 @@ func (d *Driver) Output(ctx context.Context, id batch.UnitID, cursor int64, emit
 			}
 			d.log.Debug("read output again", "attempt", id, "err", err)
 		}
+		if err == nil && d.podman() && d.nextLook(ctx, id, time.Since(began)) == nil {
+			continue
+		}
 		if err := again.pause(ctx); err != nil {
 			return err
 		}
 	}
 }
+
+// nextLook waits until the log is worth another reading: half a second to a
+// minute, by how long the last one took, or until the attempt has ended.
+func (d *Driver) nextLook(ctx context.Context, id batch.UnitID, took time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, min(max(9*took, time.Second/2), time.Minute))
+	defer cancel()
+	if err := d.awaitEnd(ctx, id); ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// podman tells the engine by its lack of Docker's own kind of log.
+func (d *Driver) podman() bool { return d.engine.logConfig.Type != "local" }
 
 // readOutput reads the log once and says whether that was all of it.
 func (d *Driver) readOutput(ctx context.Context, id batch.UnitID, cursor *int64, emit func(driver.Line) error) (ended bool, err error) {
@@ -69,7 +91,7 @@ func (d *Driver) readOutput(ctx context.Context, id batch.UnitID, cursor *int64,
 	}
 	ended = !c.State.Running && !c.State.Restarting
 	log, err := d.api.ContainerLogs(ctx, containerName(id), client.ContainerLogsOptions{
-		ShowStdout: true, ShowStderr: true, Timestamps: true, Follow: !ended,
+		ShowStdout: true, ShowStderr: true, Timestamps: true, Follow: !ended && !d.podman(),
 	})
 	if cerrdefs.IsNotFound(err) {
 		return false, driver.ErrUnknown

@@ -144,10 +144,11 @@ func (d *Driver) create(ctx context.Context, spec driver.Spec) (created bool, er
 	case cerrdefs.IsInvalidArgument(err), cerrdefs.IsPermissionDenied(err):
 		return false, refusal("CannotCreateContainerError", err)
 	}
-	if cerrdefs.IsInternal(err) { // which is what Podman 4 says for a conflict
+	if cerrdefs.IsInternal(err) && d.podman() { // which is what it says for a conflict, and for every fault of the job
 		if _, found := d.inspect(ctx, spec.Unit); found == nil {
 			return false, nil
 		}
+		return false, refusal("CannotCreateContainerError", err)
 	}
 	return false, fmt.Errorf("create container: %w", err)
 }

@@ -22,10 +22,11 @@ printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n' 
 printf 'root:x:0:\nnogroup:x:65534:\n' >"$root/etc/group"
 
 # The change lines make an image without an entry point whose command prints its
-# variable and exits, so that the tests can see what of it they replace.
+# variable and exits, so that the tests can see what of it they replace. Podman
+# takes a line for one variable.
 old=$("$docker" images -q "$tag")
 tar -C "$root" -c . | "$docker" import \
-	--change 'ENV PATH=/bin FROM_IMAGE=yes' \
+	--change 'ENV PATH=/bin' --change 'ENV FROM_IMAGE=yes' \
 	--change 'CMD ["/bin/sh", "-c", "echo image command $FROM_IMAGE"]' \
 	- "$tag" >/dev/null
 
