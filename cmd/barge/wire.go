@@ -99,7 +99,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *parts, err error)
 		Driver: p.driver, Logs: p.logs, Log: log, Live: service.Live,
 		Load: func(ctx context.Context, id batch.AttemptID) (host.Job, error) {
 			t, err := service.Attempt(ctx, id)
-			job := host.Job{Instance: t.Instance}
+			job := host.Job{Instance: t.Instance, Refused: t.Refused}
 			for _, c := range t.Containers {
 				job.Containers = append(job.Containers, host.Container(c))
 			}

@@ -23,6 +23,8 @@ const stopTimeout = 30 * time.Second
 type Task struct {
 	Containers []Container
 	Instance   string // the host's name
+	// Refused is why it cannot be started anywhere, as a status reason.
+	Refused string
 }
 
 // Container is one container of a task, with its secrets in it. The members are
@@ -75,7 +77,7 @@ func (s *Service) Attempt(ctx context.Context, id batch.AttemptID) (Task, error)
 			own = append(own, driver.Var{Name: "AWS_BATCH_JOB_ARRAY_SIZE", Value: itoa(int64(jobs[1].Size))})
 		}
 	}
-	t := Task{Instance: host.Name}
+	t := Task{Instance: host.Name, Refused: spec.tooLong(0, own)}
 	for i := range task.Containers {
 		p := &task.Containers[i]
 		labels := map[string]string{"job-id": j.Ref.String(), "job-name": j.Name, "job-queue": c.queues[j.Queue]}

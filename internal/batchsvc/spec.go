@@ -43,21 +43,23 @@ func (s *spec) fargate() bool { return s.platform.fargate() }
 // multinode reports whether the job has nodes.
 func (s *spec) multinode() bool { return s.platform.nodes }
 
-// part returns what a node runs: where ranges are nested, the innermost counts.
-// A job that is not multi-node has node 0 only.
-func (s *spec) part(node int) *part {
+// part returns what a node runs. A job that is not multi-node has node 0 only.
+func (s *spec) part(node int) *part { return &s.parts[s.partOf(node)] }
+
+// partOf finds the part of a node: where ranges are nested, the innermost counts.
+func (s *spec) partOf(node int) int {
 	if !s.multinode() {
-		return &s.parts[0]
+		return 0
 	}
-	var found *part
+	found := -1
 	var innermost nodeRange
 	for i := range s.parts {
 		r, err := parseRange(s.parts[i].TargetNodes, s.nodes)
 		if err != nil || node < r.from || node > r.to {
 			continue // ranges were checked when they were registered
 		}
-		if found == nil || innermost.contains(r) {
-			found, innermost = &s.parts[i], r
+		if found < 0 || innermost.contains(r) {
+			found, innermost = i, r
 		}
 	}
 	return found

@@ -18,7 +18,10 @@ func (s *Supervisor) supervise(ctx context.Context, a *attempt) {
 		return // shutting down
 	}
 	t := newTask(s, a, job)
-	end, ok := t.run(ctx)
+	end, ok := End{StatusReason: job.Refused}, true
+	if job.Refused == "" {
+		end, ok = t.run(ctx)
+	}
 	if !ok {
 		return
 	}

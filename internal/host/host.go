@@ -37,6 +37,9 @@ type Job struct {
 	Containers []Container
 	// Instance is the host's name, i-….
 	Instance string
+	// Refused is why the task cannot be started anywhere, as a status reason;
+	// empty if it can.
+	Refused string
 }
 
 // Container is one container of a task. Others are named by their index.

@@ -263,6 +263,13 @@ func TestRefused(t *testing.T) {
 			t.Errorf("the end (-want +got):\n%s", diff)
 		}
 	})
+	bubble(t, []host.Container{container("a", "exit 0")}, func(m *machine) {
+		m.job.Refused = "Container Overrides length must be at most 8192"
+		m.supervisor.Start(attempt)
+		if diff := cmp.Diff("ended at 0s: "+m.job.Refused, m.end()); diff != "" {
+			t.Errorf("the end of what is refused as a whole (-want +got):\n%s", diff)
+		}
+	})
 	for _, ran := range []bool{true, false} {
 		bubble(t, []host.Container{container("a", "sleep 10s", "exit 4")}, func(m *machine) {
 			m.supervisor.Start(attempt)
