@@ -31,7 +31,8 @@ func defaultConfig() config {
 		data = filepath.Join(home, ".barge")
 	}
 	return config{
-		Listen: "127.0.0.1:8642", Data: data, Driver: "auto", KeepJobs: retention(30 * day),
+		settings: settings{MaxArraySize: 10_000, MaxDependencies: 20},
+		Listen:   "127.0.0.1:8642", Data: data, Driver: "auto", KeepJobs: retention(30 * day),
 		Scope: batch.Scope{Partition: "aws", Region: "us-east-1", Account: "123456789012"},
 	}
 }
@@ -55,6 +56,9 @@ func (c config) validate() error {
 		errs = append(errs, err)
 	}
 	if _, err := c.jobEnv(); err != nil {
+		errs = append(errs, err)
+	}
+	if err := c.checkLimits(); err != nil {
 		errs = append(errs, err)
 	}
 	if c.Data == "" {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/bargehq/barge/internal/batchsvc"
 	"github.com/bargehq/barge/internal/driver"
 )
 
@@ -16,11 +18,28 @@ type settings struct {
 	Secrets string   // see secret.Open
 	Volumes []string // ID=PATH or ID=nfs://SERVER/PATH
 	JobEnv  []string // NAME=VALUE
+
+	MaxArraySize    int32
+	MaxDependencies int
+}
+
+// checkLimits returns all that is wrong with the limits.
+func (s *settings) checkLimits() error {
+	var errs []error
+	if s.MaxArraySize < 2 || s.MaxArraySize > batchsvc.MostArraySize {
+		errs = append(errs, fmt.Errorf("--max-array-size must be from 2 to %d, not %d", batchsvc.MostArraySize, s.MaxArraySize))
+	}
+	if s.MaxDependencies < 1 || s.MaxDependencies > 1000 {
+		errs = append(errs, fmt.Errorf("--max-dependencies must be from 1 to 1000, not %d", s.MaxDependencies))
+	}
+	return errors.Join(errs...)
 }
 
 func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.Secrets, "secrets", "", "file with the values that jobs name in secrets.valueFrom: a JSON object or lines NAME=VALUE, by ARN or name; or env:PREFIX for variables of the server")
 	f.StringArrayVar(&s.Volumes, "volume", nil, "directory that stands for a file system of EFS or S3 Files, such as fs-0123=/mnt/x or fs-0123=nfs://server/export; fs-0123/fsap-1=… for an access point; repeatable")
+	f.Int32Var(&s.MaxArraySize, "max-array-size", s.MaxArraySize, "the most children of an array job, up to 1000000; AWS has 10000")
+	f.IntVar(&s.MaxDependencies, "max-dependencies", s.MaxDependencies, "the most jobs that a job can depend on, up to 1000; AWS has 20")
 	f.StringArrayVar(&s.JobEnv, "job-env", nil, "NAME=VALUE in the environment of every job that does not set it itself; repeatable")
 }
 

@@ -94,6 +94,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *parts, err error)
 	service := batchsvc.New(batchsvc.Options{
 		Do: p.engine.Do, View: p.engine.View, Store: p.store, Scope: c.Scope, Owner: owner,
 		Secret: secrets.Value, Volumes: volumes, JobEnv: jobEnv,
+		Limits: batchsvc.Limits{ArraySize: c.MaxArraySize, Dependencies: c.MaxDependencies},
 	})
 	p.supervisor = host.New(host.Options{
 		Driver: p.driver, Logs: p.logs, Log: log, Live: service.Live,

@@ -1,6 +1,7 @@
 package batchsvc
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -77,6 +78,10 @@ func (s *Service) Attempt(ctx context.Context, id batch.AttemptID) (Task, error)
 			own = append(own, driver.Var{Name: "AWS_BATCH_JOB_ARRAY_SIZE", Value: itoa(int64(jobs[1].Size))})
 		}
 	}
+	x, err := spec.extensions()
+	if err != nil {
+		return Task{}, err
+	}
 	t := Task{Instance: host.Name, Refused: spec.tooLong(0, own)}
 	for i := range task.Containers {
 		p := &task.Containers[i]
@@ -97,7 +102,7 @@ func (s *Service) Attempt(ctx context.Context, id batch.AttemptID) (Task, error)
 			out.Spec.Resources = needs.resources()
 		}
 		depend(task.Containers, p, &out)
-		err = s.container(task, p, &out.Spec)
+		err = s.container(task, cmp.Or(x.stopTimeout, stopTimeout), p, &out.Spec)
 		if err == nil {
 			out.Spec.Env, err = s.variables(spec, p, own)
 		}

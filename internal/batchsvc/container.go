@@ -18,13 +18,14 @@ func cannotStart(format string, args ...any) error {
 }
 
 // container fills in what a container of a task asks of a driver, beyond its
-// name, resources and environment. A *driver.StartError says what is missing here.
+// name, resources and environment. grace is how long it has from SIGTERM to
+// SIGKILL unless it says so itself. A *driver.StartError says what is missing here.
 //
 // https://docs.aws.amazon.com/batch/latest/APIReference/API_ContainerProperties.html
-func (s *Service) container(task *batchapi.EcsTaskProperties, c *batchapi.TaskContainerProperties, out *driver.Spec) error {
+func (s *Service) container(task *batchapi.EcsTaskProperties, grace time.Duration, c *batchapi.TaskContainerProperties, out *driver.Spec) error {
 	out.Image, out.Command, out.User = c.Image, c.Command, c.User
 	out.Privileged, out.ReadonlyRootFS = deref(c.Privileged), deref(c.ReadonlyRootFilesystem)
-	out.StopTimeout = stopTimeout
+	out.StopTimeout = grace
 	if t := deref(c.StopTimeout); t > 0 {
 		out.StopTimeout = time.Duration(t) * time.Second
 	}

@@ -3,9 +3,12 @@ package batchsvc
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core/retry"
 )
 
 // extensionPrefix starts the tags by which Barge adds to AWS's API: any client,
@@ -13,7 +16,13 @@ import (
 // resource, and are described as the tags that they are.
 const extensionPrefix = "barge:"
 
-const clientTokenTag = extensionPrefix + "client-token"
+// The tags that mean something.
+const (
+	clientTokenTag  = extensionPrefix + "client-token"
+	maxRunningTag   = extensionPrefix + "max-running"
+	retryBackoffTag = extensionPrefix + "retry-backoff"
+	stopTimeoutTag  = extensionPrefix + "stop-timeout"
+)
 
 // place is a kind of resource that can have tags, in words.
 type place string
@@ -41,6 +50,9 @@ type extension struct {
 // extensions are the values of a resource's tags. Zero members were not given.
 type extensions struct {
 	clientToken string
+	maxRunning  int32
+	backoff     retry.Backoff
+	stopTimeout time.Duration
 }
 
 // tokenPattern is AWS's for its own client tokens.
@@ -58,7 +70,75 @@ func extensionTable() []extension {
 				return tokenPattern.MatchString(value)
 			},
 		},
+		{
+			name: maxRunningTag, on: []place{onJob, onDefinition},
+			values:  "a number from 1 to 1000000",
+			meaning: "Of an array job at most that many children are STARTING or RUNNING at once.",
+			set: func(x *extensions, value string) bool {
+				n, ok := number(value, MostArraySize)
+				x.maxRunning = int32(n)
+				return ok
+			},
+		},
+		{
+			name: retryBackoffTag, on: []place{onJob, onDefinition},
+			values:  "a duration such as 10s, 10s*2 or 10s*2..5m, of at most 24h",
+			meaning: "A job that is to be tried again waits that long in RUNNABLE before it may start; with `*2` twice as long after each further attempt, and with `..5m` never longer than that.",
+			set: func(x *extensions, value string) (ok bool) {
+				x.backoff, ok = parseBackoff(value)
+				return ok
+			},
+		},
+		{
+			name: stopTimeoutTag, on: []place{onJob, onDefinition},
+			values:  "a number of seconds from 1 to 86400",
+			meaning: "Between SIGTERM and SIGKILL the containers of the job have that long instead of 30 seconds, unless a container has a `stopTimeout` of its own.",
+			set: func(x *extensions, value string) bool {
+				n, ok := number(value, 86_400)
+				x.stopTimeout = time.Duration(n) * time.Second
+				return ok
+			},
+		},
 	}
+}
+
+// number reads a decimal number from 1 to the largest one.
+func number(s string, most int64) (int64, bool) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	return n, err == nil && n >= 1 && n <= most && s == itoa(n)
+}
+
+// parseBackoff reads FIRST, FIRST*FACTOR, FIRST..MOST or FIRST*FACTOR..MOST.
+func parseBackoff(s string) (b retry.Backoff, ok bool) {
+	s, most, limited := strings.Cut(s, "..")
+	first, factor, grows := strings.Cut(s, "*")
+	if b.First, ok = pause(first); !ok {
+		return b, false
+	}
+	if grows {
+		if b.Factor, ok = number(factor, 100); !ok {
+			return b, false
+		}
+	}
+	if limited {
+		b.Most, ok = pause(most)
+	}
+	return b, ok
+}
+
+// pause reads a duration in milliseconds, from one of them to a day.
+func pause(s string) (ms int64, ok bool) {
+	d, err := time.ParseDuration(s)
+	ms = d.Milliseconds()
+	return ms, err == nil && ms >= 1 && ms <= retry.LongestPause
+}
+
+// extensions are a job's over its definition's. All were read before.
+func (s *spec) extensions() (x extensions, err error) {
+	if err = x.read(onDefinition, s.definition.req.Tags); err == nil {
+		err = x.read(onJob, s.submit.Tags)
+	}
+	return x, err
 }
 
 // read takes the extensions out of the tags of a resource, over those that were

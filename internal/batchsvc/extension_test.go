@@ -3,7 +3,12 @@ package batchsvc
 import (
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/bargehq/barge/internal/core/retry"
 )
+
+const badBackoff = "Tag barge:retry-backoff must be a duration such as 10s, 10s*2 or 10s*2..5m, of at most 24h."
 
 func TestExtensions(t *testing.T) {
 	t.Parallel()
@@ -36,6 +41,30 @@ func TestExtensions(t *testing.T) {
 			name: "long", on: onJob, tags: map[string]string{"barge:client-token": strings.Repeat("x", 65)},
 			wantRefuse: "Tag barge:client-token must be 1 to 64 printable ASCII characters without spaces.",
 		},
+		{
+			name: "all that a job may have", on: onJob,
+			tags: map[string]string{"barge:max-running": "7", "barge:retry-backoff": "1.5s*3..1h", "barge:stop-timeout": "86400"},
+			want: extensions{maxRunning: 7, backoff: retry.Backoff{First: 1500, Factor: 3, Most: 3_600_000}, stopTimeout: 24 * time.Hour},
+		},
+		{
+			name: "of a definition", on: onDefinition, tags: map[string]string{"barge:retry-backoff": "10s"},
+			want: extensions{backoff: retry.Backoff{First: 10_000}},
+		},
+		{
+			name: "limited", on: onDefinition, tags: map[string]string{"barge:retry-backoff": "10s..20s"},
+			want: extensions{backoff: retry.Backoff{First: 10_000, Most: 20_000}},
+		},
+		{name: "none at all", on: onJob, tags: map[string]string{"barge:max-running": "0"}, wantRefuse: "Tag barge:max-running must be a number from 1 to 1000000."},
+		{name: "too many", on: onJob, tags: map[string]string{"barge:max-running": "1000001"}, wantRefuse: "Tag barge:max-running must be a number from 1 to 1000000."},
+		{name: "a plus", on: onJob, tags: map[string]string{"barge:max-running": "+1"}, wantRefuse: "Tag barge:max-running must be a number from 1 to 1000000."},
+		{name: "too long", on: onJob, tags: map[string]string{"barge:stop-timeout": "86401"}, wantRefuse: "Tag barge:stop-timeout must be a number of seconds from 1 to 86400."},
+		{name: "a unit", on: onJob, tags: map[string]string{"barge:stop-timeout": "30s"}, wantRefuse: "Tag barge:stop-timeout must be a number of seconds from 1 to 86400."},
+		{name: "no unit", on: onJob, tags: map[string]string{"barge:retry-backoff": "10"}, wantRefuse: badBackoff},
+		{name: "more than a day", on: onJob, tags: map[string]string{"barge:retry-backoff": "25h"}, wantRefuse: badBackoff},
+		{name: "less than nothing", on: onJob, tags: map[string]string{"barge:retry-backoff": "-1s"}, wantRefuse: badBackoff},
+		{name: "no factor", on: onJob, tags: map[string]string{"barge:retry-backoff": "1s*"}, wantRefuse: badBackoff},
+		{name: "no limit", on: onJob, tags: map[string]string{"barge:retry-backoff": "1s*2.."}, wantRefuse: badBackoff},
+		{name: "a queue", on: onQueue, tags: map[string]string{"barge:retry-backoff": "1s"}, wantRefuse: "Tag barge:retry-backoff has no meaning on a job queue; it is for a job or job definition."},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -137,7 +137,7 @@ func (c *surroundings) detail(j *store.Job) (*batchapi.JobDetail, error) {
 		JobQueue: c.s.o.Scope.ARN(batch.ARNJobQueue, c.queues[j.Queue]), Status: j.State.String(),
 		Attempts: []batchapi.AttemptDetail{}, StatusReason: j.StatusReason, CreatedAt: ptr(int64(j.CreatedAt)),
 		RetryStrategy: describedRetry(spec.retryStrategy()), StartedAt: instant(j.StartedAt), StoppedAt: instant(j.StoppedAt),
-		DependsOn: []batchapi.JobDependency{}, JobDefinition: c.s.o.Scope.ARN(batch.ARNJobDefinition, spec.definition.ref()),
+		DependsOn: describedDependencies(spec, j.Ref), JobDefinition: c.s.o.Scope.ARN(batch.ARNJobDefinition, spec.definition.ref()),
 		Parameters: spec.parameters, ArrayProperties: arrayDetail(j), Timeout: spec.timeout(),
 		Tags: orMap(c.tags.over(j.Seq, spec.submit.Tags)), PropagateTags: spec.propagateTags(), PlatformCapabilities: or(spec.definition.req.PlatformCapabilities),
 		EksAttempts: []batchapi.EksAttemptDetail{}, ShareIdentifier: j.Share, ConsumableResourceProperties: spec.consumed(),

@@ -85,7 +85,7 @@ func from(f *store.JobFilter, token string) error {
 		f.Before, f.BeforeAt = n, batch.Instant(ms)
 	case f.Queue != 0:
 		f.Before = n
-	case n > maxArraySize:
+	case n > MostArraySize:
 		return badToken()
 	default:
 		f.After = int32(n)

@@ -32,7 +32,8 @@ import (
 	"github.com/bargehq/barge/internal/store"
 )
 
-// Options configure a Service. All members but Volumes and JobEnv are required.
+// Options configure a Service. All members but Volumes, JobEnv and Limits
+// are required.
 type Options struct {
 	// Do steps a command and returns after its commit, as engine.Engine.Do.
 	Do func(context.Context, core.Input) (core.Reply, error)
@@ -47,6 +48,8 @@ type Options struct {
 	Volumes map[string]driver.Mount
 	// JobEnv are variables that every job has unless it sets them itself.
 	JobEnv []driver.Var
+	// Limits are AWS's where they are zero.
+	Limits Limits
 	// Owner is the installation's id, from which the UUIDs of environments
 	// are made.
 	Owner uuid.UUID
@@ -65,6 +68,7 @@ var _ batchapi.Service = (*Service)(nil)
 
 // New returns a Service.
 func New(o Options) *Service {
+	o.Limits = o.Limits.withDefaults()
 	s := &Service{o: o, changing: make(chan struct{}, 1)}
 	s.definitions.reset()
 	s.o.Do = s.capabilities.watch(o.Do)

@@ -18,7 +18,6 @@ import (
 const (
 	maxSubmit    = 30 << 10
 	minArraySize = 2
-	maxArraySize = 10_000
 )
 
 var jobNamePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$`)
@@ -36,7 +35,7 @@ func (s *Service) SubmitJob(ctx context.Context, in *batchapi.SubmitJobRequest) 
 	switch {
 	case err == nil:
 		cmd.Claim = claim
-		reply, err = s.o.Do(ctx, cmd)
+		reply, err = s.submit(ctx, cmd)
 	case claim.Token != (core.Digest{}):
 		// The same request may have been good when it was made first.
 		var known error
@@ -83,7 +82,7 @@ func digest(b []byte) core.Digest {
 
 // submission is the command that a request amounts to.
 func (s *Service) submission(ctx context.Context, in *batchapi.SubmitJobRequest) (cmd core.Submit, err error) {
-	if err = checkSubmit(in); err != nil {
+	if err = s.checkSubmit(in); err != nil {
 		return cmd, err
 	}
 	queue, ok := batch.NameOf(batch.ARNJobQueue, in.JobQueue)
@@ -109,13 +108,18 @@ func (s *Service) submission(ctx context.Context, in *batchapi.SubmitJobRequest)
 	if err != nil {
 		return cmd, err
 	}
+	x, err := job.extensions()
+	if err != nil {
+		return cmd, err
+	}
 	attempts, rules := job.rules()
 	// What the row says already is not stored twice.
 	stored := *in
 	stored.JobName, stored.JobQueue, stored.JobDefinition = "", "", ""
 	cmd = core.Submit{
 		ID: batch.NewJobID(batch.InstantOf(time.Now())), Queue: queue, Definition: d.id, Needs: needs[0].resources(),
-		MaxAttempts: attempts, Retry: retry.Policy{Rules: rules}, Consumes: consumes, New: core.NewJob{Name: in.JobName, Share: in.ShareIdentifier, Spec: stored.AppendJSON(nil)},
+		MaxAttempts: attempts, Retry: retry.Policy{Rules: rules, Backoff: x.backoff}, Consumes: consumes,
+		New: core.NewJob{Name: in.JobName, Share: in.ShareIdentifier, Spec: stored.AppendJSON(nil)},
 	}
 	if size := len(cmd.New.Spec); size > maxSubmit {
 		return cmd, invalid("Job size must be less than %d KiB, got %d KiB", maxSubmit>>10, (size+1023)>>10)
@@ -124,7 +128,10 @@ func (s *Service) submission(ctx context.Context, in *batchapi.SubmitJobRequest)
 		cmd.TimeoutSeconds = deref(t.AttemptDurationSeconds)
 	}
 	if in.ArrayProperties != nil {
-		cmd.Size = *in.ArrayProperties.Size
+		cmd.Size, cmd.MaxRunning = *in.ArrayProperties.Size, x.maxRunning
+	}
+	if err = s.checkDependencies(in, &cmd); err != nil {
+		return cmd, err
 	}
 	if err = s.checkQueue(ctx, queue, job); err != nil {
 		return cmd, err
@@ -133,17 +140,17 @@ func (s *Service) submission(ctx context.Context, in *batchapi.SubmitJobRequest)
 }
 
 // checkSubmit makes the checks that need no definition.
-func checkSubmit(in *batchapi.SubmitJobRequest) error {
+func (s *Service) checkSubmit(in *batchapi.SubmitJobRequest) error {
 	switch {
 	case !jobNamePattern.MatchString(in.JobName):
 		return invalid("Job name should match valid pattern")
-	case len(in.DependsOn) > 0:
-		return notBuilt("dependsOn")
 	}
 	if a := in.ArrayProperties; a != nil {
-		if size := deref(a.Size); size < minArraySize || size > maxArraySize {
-			return &batch.Error{Code: batch.Invalid, Field: "arrayProperties.size", Message: "arrayProperties.size must be between " + itoa(minArraySize) + " and " + itoa(maxArraySize) + ", got " + itoa(int64(size)) + "."}
+		if size := deref(a.Size); size < minArraySize || size > s.o.Limits.ArraySize {
+			return &batch.Error{Code: batch.Invalid, Field: "arrayProperties.size", Message: "arrayProperties.size must be between " + itoa(minArraySize) + " and " + itoa(int64(s.o.Limits.ArraySize)) + ", got " + itoa(int64(size)) + "."}
 		}
+	} else if _, capped := in.Tags[maxRunningTag]; capped {
+		return badTag(maxRunningTag, "is for array jobs only.")
 	}
 	if err := checkRetry(in.RetryStrategy); err != nil {
 		return err

@@ -78,9 +78,9 @@ func supports() []support {
 		},
 		{
 			operation: "SubmitJob",
-			works: "jobName jobQueue shareIdentifier schedulingPriorityOverride arrayProperties jobDefinition parameters containerOverrides retryStrategy " +
+			works: "jobName jobQueue shareIdentifier schedulingPriorityOverride arrayProperties dependsOn jobDefinition parameters containerOverrides retryStrategy " +
 				"propagateTags timeout tags consumableResourcePropertiesOverride",
-			refused: "dependsOn nodeOverrides ecsPropertiesOverride eksPropertiesOverride",
+			refused: "nodeOverrides ecsPropertiesOverride eksPropertiesOverride",
 			note:    "A share or a priority needs a queue with a fair share policy, as on AWS.",
 		},
 		{operation: "SubmitServiceJob"},

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/bargehq/barge/internal/batch"
@@ -70,7 +71,11 @@ func (s *State) waitsOf(in Submit) (*depend.Waits, *batch.Error) {
 			return nil, err
 		}
 		if d.NToN && size != in.Size {
-			return nil, dependsOn(batch.Invalid, "An N_TO_N dependency needs two array jobs of the same size: this one has size %d, job %s has size %d.", in.Size, d.Job, size)
+			other := fmt.Sprintf("has size %d", size)
+			if size == 0 {
+				other = "is no array job"
+			}
+			return nil, dependsOn(batch.Invalid, "An N_TO_N dependency needs two array jobs of the same size: this one has size %d, job %s %s.", in.Size, d.Job, other)
 		}
 		if end != nil {
 			l.Outcome = end.Outcome
