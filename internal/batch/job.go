@@ -140,6 +140,15 @@ func ParseAttemptID(s string) (AttemptID, bool) {
 	return AttemptID{Job: ref, Number: int(n)}, true
 }
 
+// Whole is the attempt of the job that a node's attempt belongs to, and a itself
+// for any other.
+func (a AttemptID) Whole() AttemptID {
+	if _, node := a.Job.Node(); node {
+		a.Job = a.Job.Parent()
+	}
+	return a
+}
+
 // TaskID is the attempt's ECS task id: 32 hexadecimal digits, derived from the
 // attempt, so that it needs no storage. It names log streams, containers and
 // directories.

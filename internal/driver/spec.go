@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/bargehq/barge/internal/batch"
@@ -23,6 +24,8 @@ type Spec struct {
 	Resources batch.Resources
 	// StopTimeout is the grace from SIGTERM to SIGKILL.
 	StopTimeout time.Duration
+	// Network is where the nodes of a multi-node job meet; nil for other jobs.
+	Network *Network
 	// Labels help people who look at the runtime directly (job name, queue, …).
 	Labels map[string]string
 
@@ -46,6 +49,13 @@ type Spec struct {
 	HostPID        bool // the machine's process ids
 	HostIPC        bool // the machine's System V and POSIX IPC
 	NoIPC          bool // no /dev/shm of its own and nobody else's
+}
+
+// Network is shared by the units whose attempts have the same [batch.AttemptID.Whole],
+// and by nobody else. The subnet's first address is left to a gateway.
+type Network struct {
+	Subnet  netip.Prefix
+	Address netip.Addr // of the unit
 }
 
 // Var is one environment variable.

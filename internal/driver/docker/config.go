@@ -52,6 +52,9 @@ func (d *Driver) hostConfig(spec driver.Spec) *container.HostConfig {
 	if n := spec.Resources.GPUs; n > 0 {
 		host.DeviceRequests = []container.DeviceRequest{{Count: int(min(n, math.MaxInt32)), Capabilities: [][]string{{"gpu"}}}}
 	}
+	if spec.Network != nil {
+		host.NetworkMode = container.NetworkMode(networkName(spec.Unit.Attempt))
+	}
 	d.settings(&spec, host)
 	return host
 }

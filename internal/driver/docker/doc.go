@@ -16,6 +16,9 @@
 // Directories that the containers of an attempt share are volumes of the engine,
 // labelled like containers, and removed with the last container that has them.
 //
+// The nodes of a multi-node job share a network of the engine, in which their
+// addresses are known before they start.
+//
 // Errors: [driver.StartError] where ECS would report a container reason,
 // [driver.ErrUnknown], and wrapped errors of the engine, which are worth trying
 // again. While the engine does not answer, Wait and Output wait for it to come

@@ -117,6 +117,9 @@ func Open(ctx context.Context, opt Options) (*Driver, error) {
 		pulls:    make(map[wanted]*pull),
 		starting: make(map[batch.UnitID]chan struct{}),
 	}
+	if err := d.sweepNetworks(ctx); err != nil {
+		return nil, errors.Join(err, api.Close())
+	}
 	d.log.Info("container engine", "host", api.DaemonHost(), "version", engine.Info.ServerVersion,
 		"network", opt.Network, "logs", d.engine.logConfig.Type)
 	return d, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"os/exec"
 	"slices"
@@ -145,5 +146,6 @@ func TestConformance(t *testing.T) {
 		Image:        testImage,
 		MemoryLimits: true,
 		Users:        true,
+		Nodes:        netip.MustParsePrefix("10.192.0.0/10"),
 	})
 }

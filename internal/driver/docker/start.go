@@ -92,6 +92,9 @@ func (d *Driver) launch(ctx context.Context, spec driver.Spec) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	if err := d.makeNetwork(ctx, &spec); err != nil {
+		return err
+	}
 	created, err := d.create(ctx, spec)
 	if err != nil {
 		return err
@@ -124,6 +127,8 @@ func (d *Driver) create(ctx context.Context, spec driver.Spec) (created bool, er
 		Name:       containerName(spec.Unit),
 		Config:     d.config(spec),
 		HostConfig: d.hostConfig(spec),
+
+		NetworkingConfig: endpoint(&spec),
 	}
 	_, err = d.api.ContainerCreate(ctx, options)
 	if limited := options.HostConfig.StorageOpt; limited != nil && err != nil && !cerrdefs.IsConflict(err) && !cerrdefs.IsNotFound(err) {

@@ -68,8 +68,8 @@ func (d *Driver) stop(ctx context.Context, id batch.UnitID, deadline time.Time) 
 	}
 }
 
-// Remove kills what still runs. The container's own volumes go with it, and those
-// of the attempt with the last container that has them.
+// Remove kills what still runs. The container's own volumes go with it, and the
+// volumes and the network of the attempt with the last container that has them.
 func (d *Driver) Remove(ctx context.Context, id batch.UnitID) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -79,6 +79,9 @@ func (d *Driver) Remove(ctx context.Context, id batch.UnitID) error {
 	}
 	if err == nil {
 		if err = d.removeContainer(ctx, id); err != nil {
+			return err
+		}
+		if err = d.removeNetwork(ctx, id.Attempt); err != nil {
 			return err
 		}
 		if !slices.ContainsFunc(c.Mounts, func(m container.MountPoint) bool { return m.Type == mount.TypeVolume }) {

@@ -3,6 +3,7 @@ package drivertest
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -25,6 +26,8 @@ type Harness struct {
 	Users bool
 	// Refuses are the settings that this driver cannot honour.
 	Refuses []driver.Setting
+	// Nodes is the address space of the nodes of multi-node jobs here.
+	Nodes netip.Prefix
 	// NoVolumes: the driver shows directories of the machine only, where they are.
 	NoVolumes bool
 }
@@ -83,6 +86,7 @@ func Run(t *testing.T, h Harness) {
 			"shell/users":                   shell((*suite).users),
 			"shell/settings":                shell((*suite).settings),
 			"shell/volumes":                 shell((*suite).volumes),
+			"shell/nodes":                   shell((*suite).nodes),
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -92,6 +96,7 @@ func Run(t *testing.T, h Harness) {
 	})
 	t.Run("reopen", s.reopen)
 	t.Run("reopen ended", s.reopenEnded)
+	t.Run("reopen nodes", s.reopenNodes)
 }
 
 // shell marks a test whose programs need /bin/sh.

@@ -29,6 +29,10 @@
 // what else a process can and cannot be given is in [honours]; ulimits below the
 // server's own need no rights, unless the process is another user's.
 //
+// The nodes of a multi-node job need no network made for them: each has an
+// address of the machine's loopback interface, and Linux answers on all of
+// 127.0.0.0/8.
+//
 // When an attempt's first process ends, all others of its group and cgroup are
 // killed. What has left the group without a cgroup around it, and still holds
 // the output open, is found by BARGE_TASK in its environment; what closed its

@@ -1,6 +1,7 @@
 package process_test
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
@@ -43,5 +44,6 @@ func TestConformance(t *testing.T) {
 			driver.SettingReadonly, driver.SettingSharedMem, driver.SettingTmpfs, driver.SettingMaxSwap, driver.SettingSwappiness,
 		},
 		NoVolumes: true,
+		Nodes:     netip.MustParsePrefix("127.64.0.0/10"),
 	})
 }
