@@ -31,7 +31,7 @@ func defaultConfig() config {
 		data = filepath.Join(home, ".barge")
 	}
 	return config{
-		settings: settings{MaxArraySize: 10_000, MaxDependencies: 20},
+		settings: settings{MaxArraySize: 10_000, MaxDependencies: 20, Nodes: "10.192.0.0/10"},
 		Listen:   "127.0.0.1:8642", Data: data, Driver: "auto", KeepJobs: retention(30 * day),
 		Scope: batch.Scope{Partition: "aws", Region: "us-east-1", Account: "123456789012"},
 	}
@@ -59,6 +59,9 @@ func (c config) validate() error {
 		errs = append(errs, err)
 	}
 	if err := c.checkLimits(); err != nil {
+		errs = append(errs, err)
+	}
+	if _, err := c.nodeSpace("docker"); err != nil {
 		errs = append(errs, err)
 	}
 	if c.Data == "" {

@@ -3,12 +3,14 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"path"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/pflag"
 
+	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/batchsvc"
 	"github.com/bargehq/barge/internal/driver"
 )
@@ -18,6 +20,7 @@ type settings struct {
 	Secrets string   // see secret.Open
 	Volumes []string // ID=PATH or ID=nfs://SERVER/PATH
 	JobEnv  []string // NAME=VALUE
+	Nodes   string   // address space of the nodes of multi-node jobs on Docker
 
 	MaxArraySize    int32
 	MaxDependencies int
@@ -40,6 +43,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringArrayVar(&s.Volumes, "volume", nil, "directory that stands for a file system of EFS or S3 Files, such as fs-0123=/mnt/x or fs-0123=nfs://server/export; fs-0123/fsap-1=… for an access point; repeatable")
 	f.Int32Var(&s.MaxArraySize, "max-array-size", s.MaxArraySize, "the most children of an array job, up to 1000000; AWS has 10000")
 	f.IntVar(&s.MaxDependencies, "max-dependencies", s.MaxDependencies, "the most jobs that a job can depend on, up to 1000; AWS has 20")
+	f.StringVar(&s.Nodes, "node-networks", s.Nodes, "addresses for the networks of multi-node jobs on Docker, such as 10.192.0.0/10 or 100.64.0.0/10; processes use 127.64.0.0/10")
 	f.StringArrayVar(&s.JobEnv, "job-env", nil, "NAME=VALUE in the environment of every job that does not set it itself; repeatable")
 }
 
@@ -68,6 +72,20 @@ func (s *settings) volumes() (map[string]driver.Mount, error) {
 		all[id] = driver.Mount{Host: filepath.Clean(target)}
 	}
 	return all, nil
+}
+
+// nodeSpace reads --node-networks, for the driver with the given name. Processes
+// live on the loopback interface, of which a part is left to whatever else a
+// machine has there.
+func (s *settings) nodeSpace(driver string) (netip.Prefix, error) {
+	if driver == "process" {
+		return netip.MustParsePrefix("127.64.0.0/10"), nil
+	}
+	p, err := netip.ParsePrefix(s.Nodes)
+	if err != nil || !p.Addr().Is4() || p.Bits() != batch.NodeSpaceBits || p != p.Masked() {
+		return p, fmt.Errorf("--node-networks %q is no range of IPv4 addresses with a prefix of /%d, such as 10.192.0.0/%d", s.Nodes, batch.NodeSpaceBits, batch.NodeSpaceBits)
+	}
+	return p, nil
 }
 
 // jobEnv reads --job-env.

@@ -91,9 +91,13 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *parts, err error)
 	if err != nil {
 		return nil, err
 	}
+	nodes, err := c.nodeSpace(p.driver.Name())
+	if err != nil {
+		return nil, err
+	}
 	service := batchsvc.New(batchsvc.Options{
 		Do: p.engine.Do, View: p.engine.View, Store: p.store, Scope: c.Scope, Owner: owner,
-		Secret: secrets.Value, Volumes: volumes, JobEnv: jobEnv,
+		Secret: secrets.Value, Volumes: volumes, JobEnv: jobEnv, NodeSpace: nodes,
 		Limits: batchsvc.Limits{ArraySize: c.MaxArraySize, Dependencies: c.MaxDependencies},
 	})
 	p.supervisor = host.New(host.Options{

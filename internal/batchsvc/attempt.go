@@ -52,7 +52,8 @@ func (s *Service) Attempt(ctx context.Context, id batch.AttemptID) (Task, error)
 		return Task{}, fmt.Errorf("attempt %s: the job is not stored", id)
 	}
 	j := &jobs[0]
-	if j.IsArray() || int(j.Attempt) != id.Number {
+	ref, node := runner(j)
+	if j.IsArray() || ref != j.Ref || int(j.Attempt) != id.Number {
 		return Task{}, fmt.Errorf("attempt %s: the job has no such attempt now", id)
 	}
 	c, err := s.context(ctx, jobs[:1])
@@ -63,7 +64,7 @@ func (s *Service) Attempt(ctx context.Context, id batch.AttemptID) (Task, error)
 	if err != nil {
 		return Task{}, err
 	}
-	task := spec.task(0)
+	task := spec.task(node)
 	host := c.hosts[j.Host]
 	// What Batch sets a job may not set otherwise.
 	own := []driver.Var{
@@ -82,7 +83,10 @@ func (s *Service) Attempt(ctx context.Context, id batch.AttemptID) (Task, error)
 	if err != nil {
 		return Task{}, err
 	}
-	t := Task{Instance: host.Name, Refused: spec.tooLong(0, own)}
+	if j.Gang != nil {
+		own = append(own, s.nodeEnvironment(j, node)...)
+	}
+	t := Task{Instance: host.Name, Refused: spec.tooLong(node, own)}
 	for i := range task.Containers {
 		p := &task.Containers[i]
 		labels := map[string]string{"job-id": j.Ref.String(), "job-name": j.Name, "job-queue": c.queues[j.Queue]}
@@ -92,6 +96,9 @@ func (s *Service) Attempt(ctx context.Context, id batch.AttemptID) (Task, error)
 		out := Container{
 			Name: p.Name, Spec: driver.Spec{Unit: id.Unit(i), Resources: j.Needs, Labels: labels},
 			Essential: p.Essential == nil || *p.Essential, StartTimeout: time.Duration(deref(p.StartTimeout)) * time.Second,
+		}
+		if j.Gang != nil {
+			out.Spec.Network = s.nodeNetwork(j, node)
 		}
 		out.Group, out.Stream = spec.log(p, id)
 		if len(task.Containers) > 1 {
@@ -189,7 +196,8 @@ func (s *Service) StreamAlias(ctx context.Context, group, stream string) (string
 	if err != nil {
 		return "", false
 	}
-	g, name := spec.log(&spec.task(0).Containers[0], attemptID(&jobs[0], jobs[0].Attempt))
+	_, node := runner(&jobs[0])
+	g, name := spec.log(&spec.task(node).Containers[0], attemptID(&jobs[0], jobs[0].Attempt))
 	return name, g == group
 }
 

@@ -314,7 +314,12 @@ func (s *spec) consumed() *batchapi.ConsumableResourceProperties {
 }
 
 // consumes checks them and returns them in the core's form.
-func (s *spec) consumes() ([]consume.Need, error) { return consumedNeeds(s.consumed()) }
+func (s *spec) consumes() ([]consume.Need, error) {
+	if s.multinode() {
+		return s.nodesConsume()
+	}
+	return consumedNeeds(s.consumed())
+}
 
 func consumedNeeds(p *batchapi.ConsumableResourceProperties) ([]consume.Need, error) {
 	if p == nil {

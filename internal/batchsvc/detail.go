@@ -15,7 +15,10 @@ func (s *spec) describe(d *batchapi.JobDetail) {
 		d.NodeProperties = &batchapi.NodeProperties{NumNodes: ptr(int32(s.nodes)), MainNode: n.MainNode, NodeRangeProperties: describedParts(s.parts)}
 		return
 	}
-	p := s.part(0)
+	s.describePart(s.part(0), d)
+}
+
+func (s *spec) describePart(p *part, d *batchapi.JobDetail) {
 	switch {
 	case p.Container != nil:
 		d.Container = containerDetail(describedContainer(p.Container, s.fargate()))

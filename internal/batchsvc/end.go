@@ -56,7 +56,7 @@ func checkReason(reason string) error {
 	return nil
 }
 
-// jobRef reads a job id or ARN, of a job or of a child of an array.
+// jobRef reads a job id or ARN, of a job, a child of an array or a node.
 func jobRef(s string) (batch.JobRef, bool) {
 	name, ok := batch.NameOf(batch.ARNJob, s)
 	if !ok {

@@ -142,13 +142,17 @@ func (c *surroundings) detail(j *store.Job) (*batchapi.JobDetail, error) {
 		Tags: orMap(c.tags.over(j.Seq, spec.submit.Tags)), PropagateTags: spec.propagateTags(), PlatformCapabilities: or(spec.definition.req.PlatformCapabilities),
 		EksAttempts: []batchapi.EksAttemptDetail{}, ShareIdentifier: j.Share, ConsumableResourceProperties: spec.consumed(),
 	}
-	spec.describe(d)
+	if node, ok := j.Ref.Node(); ok {
+		spec.describeNode(node, node == int(j.Gang.Main), d)
+	} else {
+		spec.describe(d)
+	}
 	c.outcome(j, spec, d.Container)
 	if d.EcsProperties != nil {
 		c.taskOutcome(j, spec, &d.EcsProperties.TaskProperties[0])
 	}
-	if j.Ref.Child > 0 {
-		d.Tags = map[string]string{} // tags of an array job are not its children's
+	if j.Ref.Child != 0 {
+		d.Tags = map[string]string{} // tags of a job are not its children's or nodes'
 	}
 	if j.Flags&core.Cancelled != 0 {
 		d.IsCancelled = ptr(true)
@@ -185,8 +189,10 @@ func (c *surroundings) outcome(j *store.Job, spec *spec, d *batchapi.ContainerDe
 		d.ExitCode, d.Reason = exitCode(j, j.Attempts[n-1].ExitCode), j.Attempts[n-1].Reason
 	}
 	d.ContainerInstanceArn, d.TaskArn = c.task(j, spec, j.Host, j.Attempt)
+	d.NetworkInterfaces = c.s.interfaces(j, j.Attempt)
 	if ran := j.State == batch.Running || j.State != batch.Starting && lastRan(j); ran {
-		_, d.LogStreamName = spec.log(&spec.task(0).Containers[0], attemptID(j, j.Attempt))
+		_, node := runner(j)
+		_, d.LogStreamName = spec.log(&spec.task(node).Containers[0], attemptID(j, j.Attempt))
 	}
 }
 
@@ -199,8 +205,10 @@ func exitCode(j *store.Job, code *int32) *int32 {
 	return code
 }
 
+// attemptID is the attempt that a host ran.
 func attemptID(j *store.Job, number int32) batch.AttemptID {
-	return batch.AttemptID{Job: j.Ref, Number: int(number)}
+	ref, _ := runner(j)
+	return batch.AttemptID{Job: ref, Number: int(number)}
 }
 
 // task returns the ECS names of an attempt. A Fargate task has no instance.
@@ -216,13 +224,14 @@ func (c *surroundings) task(j *store.Job, spec *spec, host int64, number int32) 
 func (c *surroundings) attempt(j *store.Job, spec *spec, a core.AttemptRow) batchapi.AttemptDetail {
 	d := batchapi.AttemptDetail{
 		Container: &batchapi.AttemptContainerDetail{
-			ExitCode: exitCode(j, a.ExitCode), Reason: a.Reason, NetworkInterfaces: []batchapi.NetworkInterface{},
+			ExitCode: exitCode(j, a.ExitCode), Reason: a.Reason, NetworkInterfaces: c.s.interfaces(j, a.Number),
 		},
 		StartedAt: instant(a.StartedAt), StoppedAt: instant(a.StoppedAt), StatusReason: a.StatusReason,
 	}
 	d.Container.ContainerInstanceArn, d.Container.TaskArn = c.task(j, spec, a.Host, a.Number)
 	if a.StartedAt != 0 {
-		_, d.Container.LogStreamName = spec.log(&spec.task(0).Containers[0], attemptID(j, a.Number))
+		_, node := runner(j)
+		_, d.Container.LogStreamName = spec.log(&spec.task(node).Containers[0], attemptID(j, a.Number))
 	}
 	return d
 }

@@ -19,7 +19,7 @@ const (
 )
 
 // ListJobs lists the jobs of a queue, newest first, or the children of an array
-// job, by index: those in one state, RUNNING where none is given, or those of a
+// job or nodes of a multi-node job, by index: those in one state, RUNNING where none is given, or those of a
 // queue that meet a filter, in whatever state.
 //
 // https://docs.aws.amazon.com/batch/latest/APIReference/API_ListJobs.html
@@ -58,7 +58,7 @@ func (s *Service) ListJobs(ctx context.Context, in *batchapi.ListJobsRequest) (*
 func position(f *store.JobFilter, j *store.Job) string {
 	switch {
 	case f.Queue == 0:
-		return writeToken(itoa(int64(j.Ref.Child)))
+		return writeToken(itoa(int64(max(j.Ref.Child, -j.Ref.Child))))
 	case f.Timed():
 		return writeToken(itoa(j.Seq) + "@" + itoa(int64(j.CreatedAt)))
 	}
@@ -100,11 +100,8 @@ func (s *Service) listFilter(ctx context.Context, in *batchapi.ListJobsRequest) 
 			given++
 		}
 	}
-	switch {
-	case given != 1:
+	if given != 1 {
 		return f, invalid("Exactly one of jobQueue, arrayJobId and multiNodeJobId must be given.")
-	case in.MultiNodeJobId != "":
-		return f, notBuilt("multiNodeJobId")
 	}
 	f.State = batch.Running
 	if in.JobStatus != "" {
@@ -118,10 +115,18 @@ func (s *Service) listFilter(ctx context.Context, in *batchapi.ListJobsRequest) 
 	}
 	if in.ArrayJobId != "" {
 		ref, ok := jobRef(in.ArrayJobId)
-		if !ok || ref.Child > 0 {
+		if !ok || ref.Child != 0 {
 			return f, &batch.Error{Code: batch.Invalid, Field: "arrayJobId", Message: "arrayJobId " + in.ArrayJobId + " is no id of an array job."}
 		}
 		f.Parent = ref.ID
+		return f, from(&f, in.NextToken)
+	}
+	if in.MultiNodeJobId != "" {
+		ref, ok := jobRef(in.MultiNodeJobId)
+		if !ok || ref.Child != 0 {
+			return f, &batch.Error{Code: batch.Invalid, Field: "multiNodeJobId", Message: "multiNodeJobId " + in.MultiNodeJobId + " is no id of a multi-node job."}
+		}
+		f.Parent, f.Nodes = ref.ID, true
 		return f, from(&f, in.NextToken)
 	}
 	q, err := s.queueNamed(ctx, in.JobQueue)
@@ -205,6 +210,7 @@ func (s *Service) summary(j *store.Job, d *definition) batchapi.JobSummary {
 			Size: ptr(j.Size), StatusSummary: summary(j), StatusSummaryLastUpdatedAt: ptr(int64(batch.InstantOf(time.Now()))),
 		}
 	}
+	out.NodeProperties = nodeSummary(j)
 	if j.Flags&core.Cancelled != 0 {
 		out.IsCancelled = ptr(true)
 	}

@@ -56,12 +56,13 @@ func endsOf(a *core.AttemptRow, n int) []containerEnd {
 //
 // https://docs.aws.amazon.com/batch/latest/APIReference/API_AttemptEcsTaskDetails.html
 func (c *surroundings) taskAttempt(j *store.Job, s *spec, a *core.AttemptRow) batchapi.AttemptDetail {
-	containers := s.task(0).Containers
+	_, node := runner(j)
+	containers := s.task(node).Containers
 	t := batchapi.AttemptEcsTaskDetails{}
 	t.ContainerInstanceArn, t.TaskArn = c.task(j, s, a.Host, a.Number)
 	for i, end := range endsOf(a, len(containers)) {
 		d := batchapi.AttemptTaskContainerDetails{
-			Name: containers[i].Name, ExitCode: end.Code, Reason: end.Reason, NetworkInterfaces: []batchapi.NetworkInterface{},
+			Name: containers[i].Name, ExitCode: end.Code, Reason: end.Reason, NetworkInterfaces: c.s.interfaces(j, a.Number),
 		}
 		if end.Ran {
 			_, d.LogStreamName = s.log(&containers[i], attemptID(j, a.Number))
@@ -80,7 +81,8 @@ func (c *surroundings) taskOutcome(j *store.Job, s *spec, d *batchapi.EcsTaskDet
 	if j.Attempt == 0 || j.IsArray() {
 		return
 	}
-	containers := s.task(0).Containers
+	_, node := runner(j)
+	containers := s.task(node).Containers
 	d.ContainerInstanceArn, d.TaskArn = c.task(j, s, j.Host, j.Attempt)
 	ends := make([]containerEnd, len(containers))
 	if n := len(j.Attempts); n > 0 && j.Attempts[n-1].Number == j.Attempt {
@@ -92,6 +94,7 @@ func (c *surroundings) taskOutcome(j *store.Job, s *spec, d *batchapi.EcsTaskDet
 	}
 	for i, end := range ends {
 		d.Containers[i].ExitCode, d.Containers[i].Reason = end.Code, end.Reason
+		d.Containers[i].NetworkInterfaces = c.s.interfaces(j, j.Attempt)
 		if end.Ran {
 			_, d.Containers[i].LogStreamName = s.log(&containers[i], attemptID(j, j.Attempt))
 		}

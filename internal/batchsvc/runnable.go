@@ -15,6 +15,10 @@ var unbuilt = []struct { //nolint:gochecknoglobals // a table that nothing write
 	{"ecsProperties.taskProperties.ipcMode task", func(_ *part, t *batchapi.EcsTaskProperties, _ *batchapi.TaskContainerProperties) bool {
 		return t.IpcMode == "task" && len(t.Containers) > 1
 	}},
+	// They would have to share the node's address.
+	{"nodeProperties with several containers", func(p *part, t *batchapi.EcsTaskProperties, _ *batchapi.TaskContainerProperties) bool {
+		return p.TargetNodes != "" && len(t.Containers) > 1
+	}},
 	{"firelensConfiguration", func(_ *part, _ *batchapi.EcsTaskProperties, c *batchapi.TaskContainerProperties) bool {
 		return c.FirelensConfiguration != nil
 	}},
@@ -44,17 +48,16 @@ func awslogsOption(c *batchapi.TaskContainerProperties, name string) bool {
 // checkRunnable refuses a job that is right and that this version cannot run as
 // asked.
 func (s *spec) checkRunnable() error {
-	if s.multinode() {
-		return notBuilt("nodeProperties")
-	}
-	p, t := s.part(0), s.task(0)
-	if t == nil {
-		return notBuilt("eksProperties")
-	}
-	for _, m := range unbuilt {
-		for i := range t.Containers {
-			if m.given(p, t, &t.Containers[i]) {
-				return notBuilt(m.member)
+	for n := range s.parts {
+		p, t := &s.parts[n], taskOfPart(&s.parts[n])
+		if t == nil {
+			return notBuilt("eksProperties")
+		}
+		for _, m := range unbuilt {
+			for i := range t.Containers {
+				if m.given(p, t, &t.Containers[i]) {
+					return notBuilt(m.member)
+				}
 			}
 		}
 	}

@@ -29,7 +29,7 @@ import (
 //	    a job's id, `as` names the one in the answer, `pick` prints those
 //	    members only, wherever they are; token=TEXT is sent as a header
 //	host NAME vcpu=N [environment=ID]  a host of an environment, of the first one
-//	running JOB#N at=MS  an attempt runs
+//	running JOB#N at=MS  an attempt runs; JOB@I#N is one of a node
 //	exit JOB#N [from=MS] to=MS [code=N] [reason=TEXT] [status=TEXT]
 //	effects              what hosts were asked for since
 //	attempt JOB#N        what a host runs

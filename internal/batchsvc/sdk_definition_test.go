@@ -166,7 +166,7 @@ func TestOverridesOfficially(t *testing.T) {
 		t.Errorf("the command (-submitted +described):\n%s", diff)
 	}
 	for _, tt := range []struct{ definition, code string }{
-		{"pod", "ClientException"}, {"fargate", "ClientException"}, {"nodes", "NotImplementedException"},
+		{"pod", "ClientException"}, {"fargate", "ClientException"}, {"exec", "NotImplementedException"},
 	} {
 		_, err := client.SubmitJob(t.Context(), &sdk.SubmitJobInput{JobName: aws.String("j"), JobQueue: aws.String("q"), JobDefinition: &tt.definition})
 		var refused smithy.APIError

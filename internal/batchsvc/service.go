@@ -20,6 +20,7 @@ package batchsvc
 import (
 	"context"
 	"encoding/base64"
+	"net/netip"
 	"slices"
 	"strconv"
 
@@ -50,6 +51,9 @@ type Options struct {
 	JobEnv []driver.Var
 	// Limits are AWS's where they are zero.
 	Limits Limits
+	// NodeSpace is where the nodes of multi-node jobs get their addresses
+	// from; its prefix has batch.NodeSpaceBits.
+	NodeSpace netip.Prefix
 	// Owner is the installation's id, from which the UUIDs of environments
 	// are made.
 	Owner uuid.UUID

@@ -63,7 +63,7 @@ func supports() []support {
 		{operation: "DescribeServiceJob"},
 		{operation: "GetJobQueueSnapshot", works: "jobQueue"},
 		{operation: "ListConsumableResources", works: "filters maxResults nextToken"},
-		{operation: "ListJobs", works: "jobQueue arrayJobId jobStatus maxResults nextToken filters", refused: "multiNodeJobId"},
+		{operation: "ListJobs", works: "jobQueue arrayJobId multiNodeJobId jobStatus maxResults nextToken filters"},
 		{operation: "ListJobsByConsumableResource", works: "consumableResource filters maxResults nextToken"},
 		{operation: "ListQuotaShares"},
 		{operation: "ListSchedulingPolicies", works: "maxResults nextToken"},
@@ -72,15 +72,15 @@ func supports() []support {
 		{
 			operation: "RegisterJobDefinition",
 			works: "jobDefinitionName type parameters containerProperties retryStrategy propagateTags timeout tags " +
-				"platformCapabilities consumableResourceProperties",
-			kept: "schedulingPriority nodeProperties ecsProperties eksProperties",
+				"platformCapabilities consumableResourceProperties nodeProperties",
+			kept: "schedulingPriority ecsProperties eksProperties",
 			note: "What cannot run yet is refused by SubmitJob, which names it.",
 		},
 		{
 			operation: "SubmitJob",
 			works: "jobName jobQueue shareIdentifier schedulingPriorityOverride arrayProperties dependsOn jobDefinition parameters containerOverrides retryStrategy " +
-				"propagateTags timeout tags consumableResourcePropertiesOverride",
-			refused: "nodeOverrides ecsPropertiesOverride eksPropertiesOverride",
+				"propagateTags timeout tags consumableResourcePropertiesOverride nodeOverrides",
+			refused: "ecsPropertiesOverride eksPropertiesOverride",
 			note:    "A share or a priority needs a queue with a fair share policy, as on AWS.",
 		},
 		{operation: "SubmitServiceJob"},

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -80,7 +81,8 @@ func (w *world) open(t *testing.T) {
 	}
 	w.engine = e
 	w.service = batchsvc.New(batchsvc.Options{
-		Do: e.Do, View: e.View, Store: w.store, Owner: uuid.MustParse("9d1f3c52-6a0e-4b53-8f0b-0a7c5d1e2f34"),
+		NodeSpace: netip.MustParsePrefix("100.64.0.0/10"),
+		Do:        e.Do, View: e.View, Store: w.store, Owner: uuid.MustParse("9d1f3c52-6a0e-4b53-8f0b-0a7c5d1e2f34"),
 		Scope: batch.Scope{Partition: "aws", Region: "eu-west-1", Account: "123456789012"},
 		Secret: func(from string) (string, error) {
 			value, ok := map[string]string{"token": "s3cret", "login": `{"username":"me","password":"pass"}`}[from]
@@ -156,11 +158,15 @@ func (w *world) settled() []string {
 	return effects
 }
 
-// ref reads `job`, `job:child`, as scripts name them.
+// ref reads `job`, `job:child`, `job@node`, as scripts name them.
 func (w *world) ref(t *testing.T, name string) batch.JobRef {
 	t.Helper()
-	job, child, _ := strings.Cut(name, ":")
+	job, node, _ := strings.Cut(name, "@")
+	job, child, _ := strings.Cut(job, ":")
 	id := w.names[job]
+	if node != "" {
+		id += "#" + node
+	}
 	if child != "" {
 		id += ":" + child
 	}
@@ -174,7 +180,9 @@ func (w *world) ref(t *testing.T, name string) batch.JobRef {
 var (
 	moment = regexp.MustCompile(`\b1[6-9]\d{11}\b`)
 	given  = regexp.MustCompile(`\b40{7}(\d{5})\b`)
-	number = regexp.MustCompile(`(<[a-z]+>)(:\d+)?/([1-9]\d*)`)
+	number = regexp.MustCompile(`(<[a-z]+>)([:#]\d+)?/([1-9]\d*)`)
+	// networks of nodes are numbered by the random ids of jobs.
+	networks = regexp.MustCompile(`\b100\.\d+\.\d+\.(\d+)`)
 )
 
 // plain puts names in place of what differs from run to run: ids, tasks, the
@@ -184,7 +192,7 @@ func (w *world) plain(text string) string {
 		id, _ := batch.ParseJobID(w.names[name])
 		refs := []batch.JobRef{{ID: id}}
 		for i := range 10 {
-			refs = append(refs, batch.ChildRef(id, i))
+			refs = append(refs, batch.ChildRef(id, i), batch.NodeRef(id, i))
 		}
 		for _, ref := range refs {
 			for n := 1; n <= 3; n++ {
@@ -195,6 +203,7 @@ func (w *world) plain(text string) string {
 		text = strings.ReplaceAll(text, id.String(), "<"+name+">")
 	}
 	text = given.ReplaceAllString(text, `"+$1"`)
+	text = networks.ReplaceAllString(text, "100.x.x.$1")
 	text = number.ReplaceAllString(text, "$1$2#$3")
 	return moment.ReplaceAllString(text, `"<now>"`)
 }

@@ -11,6 +11,7 @@ func registerKinds(t *testing.T, w *world) {
 	rename := func(name, body string) string { return strings.Replace(body, `"new"`, `"`+name+`"`, 1) }
 	for _, body := range []string{
 		rename("fargate", fargateBody()),
+		rename("exec", containerBody(amounts, `"enableExecuteCommand":true`)),
 		rename("nodes", nodesBody(4, 1, node("0"), node("1:"), node("2:2"))),
 		rename("fixed", nodesBody(2, 0, node("0:1"))),
 		rename("taskNodes", nodesBody(2, 0, `{"targetNodes":":","ecsProperties":{"taskProperties":[{"containers":[`+inTask("a")+`]}]}}`)),
@@ -89,7 +90,7 @@ func TestUnbuilt(t *testing.T) {
 	t.Parallel()
 	w := ready(t, t.TempDir())
 	for _, tt := range []struct{ member, body string }{
-		{"nodeProperties", nodesBody(2, 0, node(":"))},
+		{"nodeProperties with several containers", nodesBody(2, 0, `{"targetNodes":":","ecsProperties":{"taskProperties":[{"containers":[`+inTask("a")+`,`+inTask("b")+`]}]}}`)},
 		{"enableExecuteCommand", containerBody(amounts, `"enableExecuteCommand":true`)},
 		{"logConfiguration.logDriver awsfirelens", containerBody(amounts, `"logConfiguration":{"logDriver":"awsfirelens"}`)},
 		{"logConfiguration.secretOptions", containerBody(amounts, `"executionRoleArn":"x"`, `"logConfiguration":{"logDriver":"awslogs","secretOptions":[{"name":"S","valueFrom":"s"}]}`)},
