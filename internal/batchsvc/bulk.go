@@ -19,7 +19,7 @@ const maxBulk = 100
 //
 // https://docs.aws.amazon.com/batch/latest/APIReference/API_CancelJobs.html
 func (s *Service) CancelJobs(ctx context.Context, in *batchapi.CancelJobsRequest) (*batchapi.CancelJobsResponse, error) {
-	done, failed, err := s.endAll(ctx, in.Jobs, in.Reason, jobRef, func(ref batch.JobRef) core.Input {
+	done, failed, err := s.endAll(ctx, core.Plain, in.Jobs, in.Reason, func(ref batch.JobRef) core.Input {
 		return core.Cancel{Job: ref, Reason: in.Reason}
 	})
 	out := &batchapi.CancelJobsResponse{Successful: done, Errors: []batchapi.CancelJobsErrorDetail{}}
@@ -33,7 +33,7 @@ func (s *Service) CancelJobs(ctx context.Context, in *batchapi.CancelJobsRequest
 //
 // https://docs.aws.amazon.com/batch/latest/APIReference/API_TerminateJobs.html
 func (s *Service) TerminateJobs(ctx context.Context, in *batchapi.TerminateJobsRequest) (*batchapi.TerminateJobsResponse, error) {
-	done, failed, err := s.endAll(ctx, in.Jobs, in.Reason, jobRef, func(ref batch.JobRef) core.Input {
+	done, failed, err := s.endAll(ctx, core.Plain, in.Jobs, in.Reason, func(ref batch.JobRef) core.Input {
 		return core.Terminate{Job: ref, Reason: in.Reason}
 	})
 	out := &batchapi.TerminateJobsResponse{Successful: done, Errors: []batchapi.TerminateJobsErrorDetail{}}
@@ -49,14 +49,18 @@ type notEnded struct{ Job, Code, Message string }
 // endAll ends jobs side by side, so that they share a commit, and answers for
 // each, in the order of the request. Unlike the operations on one job it can say
 // of a job that it does not exist, and does.
-func (s *Service) endAll(ctx context.Context, ids []string, reason string, parse func(string) (batch.JobRef, bool), end func(batch.JobRef) core.Input) ([]string, []notEnded, error) {
+func (s *Service) endAll(ctx context.Context, kind core.Kind, ids []string, reason string, end func(batch.JobRef) core.Input) ([]string, []notEnded, error) {
 	if len(ids) > maxBulk {
 		return nil, nil, &batch.Error{Code: batch.Invalid, Field: "jobs", Message: "At most " + itoa(maxBulk) + " jobs can be ended at once, got " + itoa(int64(len(ids))) + "."}
 	}
 	if err := checkReason(reason); err != nil {
 		return nil, nil, err
 	}
-	known, err := s.existing(ctx, ids, parse)
+	parse := jobRef
+	if kind == core.Service {
+		parse = serviceJobRef
+	}
+	known, err := s.existing(ctx, kind, ids, parse)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -90,7 +94,7 @@ func (s *Service) endAll(ctx context.Context, ids []string, reason string, parse
 	return done, failed, nil
 }
 
-func (s *Service) existing(ctx context.Context, ids []string, parse func(string) (batch.JobRef, bool)) (map[batch.JobRef]bool, error) {
+func (s *Service) existing(ctx context.Context, kind core.Kind, ids []string, parse func(string) (batch.JobRef, bool)) (map[batch.JobRef]bool, error) {
 	var refs []batch.JobRef
 	for _, id := range ids {
 		if ref, ok := parse(id); ok {
@@ -103,7 +107,7 @@ func (s *Service) existing(ctx context.Context, ids []string, parse func(string)
 	}
 	known := make(map[batch.JobRef]bool, len(jobs))
 	for i := range jobs {
-		known[jobs[i].Ref] = true
+		known[jobs[i].Ref] = jobs[i].Kind == kind
 	}
 	return known, nil
 }

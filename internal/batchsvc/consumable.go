@@ -120,28 +120,40 @@ func (s *Service) DeleteConsumableResource(ctx context.Context, in *batchapi.Del
 //
 // https://docs.aws.amazon.com/batch/latest/APIReference/API_DescribeConsumableResource.html
 func (s *Service) DescribeConsumableResource(ctx context.Context, in *batchapi.DescribeConsumableResourceRequest) (*batchapi.DescribeConsumableResourceResponse, error) {
-	name, err := consumableName(in.ConsumableResource)
+	row, made, err := s.consumable(ctx, in.ConsumableResource)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.o.Store.Consumables(ctx, store.ConsumableFilter{Name: name, Limit: 1})
+	tags, err := s.tagsNow(ctx, core.Tagged{Kind: core.TagConsumable, ID: row.ID}, made)
 	if err != nil {
 		return nil, err
-	}
-	if len(rows) == 0 {
-		return nil, batch.Errorf(batch.NotFound, "ConsumableResource %s does not exist.", in.ConsumableResource)
-	}
-	row := rows[0]
-	var spec batchapi.CreateConsumableResourceRequest
-	if err := spec.UnmarshalJSON(row.Spec); err != nil {
-		return nil, fmt.Errorf("decode consumable resource %s: %w", name, err)
 	}
 	amounts := consume.Amounts{Total: row.Total, InUse: row.InUse}
 	return &batchapi.DescribeConsumableResourceResponse{
-		ConsumableResourceName: name, ConsumableResourceArn: s.o.Scope.ARN(batch.ARNConsumable, name),
+		ConsumableResourceName: row.Name, ConsumableResourceArn: s.o.Scope.ARN(batch.ARNConsumable, row.Name),
 		TotalQuantity: ptr(row.Total), InUseQuantity: ptr(row.InUse), AvailableQuantity: ptr(amounts.Available()),
-		ResourceType: consumableType(row), CreatedAt: ptr(int64(row.CreatedAt)), Tags: orMap(spec.Tags),
+		ResourceType: consumableType(row), CreatedAt: ptr(int64(row.CreatedAt)), Tags: tags,
 	}, nil
+}
+
+// consumable finds a resource, and the tags that it was made with.
+func (s *Service) consumable(ctx context.Context, ref string) (row core.ConsumableRow, made map[string]string, err error) {
+	name, err := consumableName(ref)
+	if err != nil {
+		return row, nil, err
+	}
+	rows, err := s.o.Store.Consumables(ctx, store.ConsumableFilter{Name: name, Limit: 1})
+	if err != nil {
+		return row, nil, err
+	}
+	if len(rows) == 0 {
+		return row, nil, batch.Errorf(batch.NotFound, "ConsumableResource %s does not exist.", ref)
+	}
+	var spec batchapi.CreateConsumableResourceRequest
+	if err = spec.UnmarshalJSON(rows[0].Spec); err != nil {
+		return row, nil, fmt.Errorf("decode consumable resource %s: %w", name, err)
+	}
+	return rows[0], spec.Tags, nil
 }
 
 func consumableType(row core.ConsumableRow) string {

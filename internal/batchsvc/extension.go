@@ -29,12 +29,15 @@ type place string
 
 // The places.
 const (
-	onJob         place = "job"
-	onDefinition  place = "job definition"
-	onQueue       place = "job queue"
-	onEnvironment place = "compute environment"
-	onConsumable  place = "consumable resource"
-	onPolicy      place = "scheduling policy"
+	onJob                place = "job"
+	onDefinition         place = "job definition"
+	onQueue              place = "job queue"
+	onEnvironment        place = "compute environment"
+	onConsumable         place = "consumable resource"
+	onServiceEnvironment place = "service environment"
+	onQuotaShare         place = "quota share"
+	onServiceJob         place = "service job"
+	onPolicy             place = "scheduling policy"
 )
 
 // extension is one tag that means something to Barge.

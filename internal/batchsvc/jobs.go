@@ -33,6 +33,7 @@ func (s *Service) DescribeJobs(ctx context.Context, in *batchapi.DescribeJobsReq
 	if err != nil {
 		return nil, err
 	}
+	jobs = slices.DeleteFunc(jobs, func(j store.Job) bool { return j.Kind == core.Service })
 	c, err := s.context(ctx, jobs)
 	if err != nil {
 		return nil, err

@@ -35,6 +35,9 @@ func (s *Service) ListJobs(ctx context.Context, in *batchapi.ListJobsRequest) (*
 		return nil, err
 	}
 	out := &batchapi.ListJobsResponse{JobSummaryList: []batchapi.JobSummary{}}
+	if len(jobs) > 0 && jobs[0].Kind == core.Service { // and so are all of its queue
+		return out, nil
+	}
 	if len(jobs) > limit {
 		jobs = jobs[:limit]
 		out.NextToken = position(&f, &jobs[limit-1])

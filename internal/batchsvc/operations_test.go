@@ -111,7 +111,10 @@ func makers() []operation {
 		},
 		{
 			"CreateQuotaShare", func(ctx context.Context, w *wire) error {
-				out, err := w.CreateQuotaShare(ctx, quotaShare("q"))
+				if err := quotaQueue(ctx, w); err != nil {
+					return err
+				}
+				out, err := w.CreateQuotaShare(ctx, quotaShare("quotas"))
 				if err != nil {
 					return err
 				}
@@ -157,10 +160,33 @@ func makers() []operation {
 	}
 }
 
+// quotaQueue makes a queue that can have quota shares.
+func quotaQueue(ctx context.Context, w *wire) error {
+	_, err := w.CreateServiceEnvironment(ctx, &sdk.CreateServiceEnvironmentInput{
+		ServiceEnvironmentName: aws.String("typed"), ServiceEnvironmentType: types.ServiceEnvironmentTypeSagemakerTraining,
+		CapacityLimits: []types.CapacityLimit{{CapacityUnit: aws.String("ml.m5.large"), MaxCapacity: aws.Int32(4)}},
+	})
+	if err != nil {
+		return err
+	}
+	policy, err := w.CreateSchedulingPolicy(ctx, &sdk.CreateSchedulingPolicyInput{
+		Name:             aws.String("quotas"),
+		QuotaSharePolicy: &types.QuotaSharePolicy{IdleResourceAssignmentStrategy: types.QuotaShareIdleResourceAssignmentStrategyFifo},
+	})
+	if err != nil {
+		return err
+	}
+	_, err = w.CreateJobQueue(ctx, &sdk.CreateJobQueueInput{
+		JobQueueName: aws.String("quotas"), Priority: aws.Int32(1), SchedulingPolicyArn: policy.Arn,
+		ServiceEnvironmentOrder: []types.ServiceEnvironmentOrder{{Order: aws.Int32(1), ServiceEnvironment: aws.String("typed")}},
+	})
+	return err
+}
+
 func quotaShare(queue string) *sdk.CreateQuotaShareInput {
 	return &sdk.CreateQuotaShareInput{
 		JobQueue: &queue, QuotaShareName: aws.String("share"),
-		CapacityLimits:               []types.QuotaShareCapacityLimit{{CapacityUnit: aws.String("NUM_INSTANCES"), MaxCapacity: aws.Int32(2)}},
+		CapacityLimits:               []types.QuotaShareCapacityLimit{{CapacityUnit: aws.String("ml.m5.large"), MaxCapacity: aws.Int32(2)}},
 		PreemptionConfiguration:      &types.QuotaSharePreemptionConfiguration{InSharePreemption: types.QuotaShareInSharePreemptionStateDisabled},
 		ResourceSharingConfiguration: &types.QuotaShareResourceSharingConfiguration{Strategy: types.QuotaShareResourceSharingStrategyReserve},
 	}

@@ -22,19 +22,20 @@ func (s *Service) CreateJobQueue(ctx context.Context, in *batchapi.CreateJobQueu
 		return nil, err
 	}
 	d := &batchapi.JobQueueDetail{
-		SchedulingPolicyArn: in.SchedulingPolicyArn, Priority: in.Priority, ServiceEnvironmentOrder: in.ServiceEnvironmentOrder,
+		SchedulingPolicyArn: in.SchedulingPolicyArn, Priority: in.Priority, ServiceEnvironmentOrder: s.serviceOrder(in.ServiceEnvironmentOrder),
 		ComputeEnvironmentOrder: s.environmentOrder(in.ComputeEnvironmentOrder), JobQueueType: in.JobQueueType, Tags: in.Tags,
 		JobStateTimeLimitActions: in.JobStateTimeLimitActions,
 	}
 	err := s.change(ctx, func(do command) error {
-		c, err := s.checkQueueDetail(ctx, d)
+		c, err := s.checkQueueDetail(ctx, in.JobQueueName, d)
 		if err != nil {
 			return err
 		}
 		d.JobQueueType = c.queueType()
 		_, err = do(core.CreateQueue{
 			Name: in.JobQueueName, Enabled: in.State != batchapi.JQStateDisabled, Priority: *in.Priority,
-			Environments: environmentNames(d), SchedulingPolicy: policyName(c.policy), Spec: d.AppendJSON(nil),
+			Environments: environmentNames(d), SchedulingPolicy: policyName(c.policy),
+			ServiceEnvironment: serviceEnvironmentName(d), Spec: d.AppendJSON(nil),
 		})
 		return err
 	})
@@ -68,7 +69,7 @@ func (s *Service) UpdateJobQueue(ctx context.Context, in *batchapi.UpdateJobQueu
 			d.ComputeEnvironmentOrder = s.environmentOrder(in.ComputeEnvironmentOrder)
 		}
 		if len(in.ServiceEnvironmentOrder) > 0 {
-			d.ServiceEnvironmentOrder = in.ServiceEnvironmentOrder
+			d.ServiceEnvironmentOrder = s.serviceOrder(in.ServiceEnvironmentOrder)
 		}
 		if in.JobStateTimeLimitActions != nil { // an empty list removes them
 			d.JobStateTimeLimitActions = in.JobStateTimeLimitActions
@@ -83,13 +84,14 @@ func (s *Service) UpdateJobQueue(ctx context.Context, in *batchapi.UpdateJobQueu
 		if err = check(queueUpdateRules, u); err != nil {
 			return err
 		}
-		if _, err = s.checkQueueDetail(ctx, &d); err != nil {
+		if _, err = s.checkQueueDetail(ctx, row.Name, &d); err != nil {
 			return err
 		}
 		out.JobQueueName, out.JobQueueArn = row.Name, s.o.Scope.ARN(batch.ARNJobQueue, row.Name)
 		_, err = do(core.UpdateQueue{
 			Name: row.Name, Enabled: enabled(in.State, row.Enabled), Priority: deref(d.Priority),
-			Environments: environmentNames(&d), SchedulingPolicy: policyName(u.policy), Spec: d.AppendJSON(nil),
+			Environments: environmentNames(&d), SchedulingPolicy: policyName(u.policy),
+			ServiceEnvironment: serviceEnvironmentName(&d), Spec: d.AppendJSON(nil),
 		})
 		return err
 	})
@@ -168,7 +170,7 @@ func (s *Service) queuePolicy(ctx context.Context, arn string) (*batchapi.Schedu
 }
 
 // checkQueueDetail checks a queue with what it refers to.
-func (s *Service) checkQueueDetail(ctx context.Context, d *batchapi.JobQueueDetail) (queueCheck, error) {
+func (s *Service) checkQueueDetail(ctx context.Context, name string, d *batchapi.JobQueueDetail) (queueCheck, error) {
 	c := queueCheck{d: d, found: true}
 	rows, err := s.o.Store.Environments(ctx)
 	if err != nil {
@@ -193,7 +195,7 @@ func (s *Service) checkQueueDetail(ctx context.Context, d *batchapi.JobQueueDeta
 		return c, err
 	}
 	if c.service() {
-		return c, notBuilt("serviceEnvironmentOrder")
+		return c, s.checkServiceEnvironment(ctx, name, c)
 	}
 	return c, nil
 }

@@ -89,7 +89,7 @@ func readers() []operation {
 		},
 		{
 			"ListQuotaShares", of((*sdk.Client).ListQuotaShares, func(*wire) *sdk.ListQuotaSharesInput {
-				return &sdk.ListQuotaSharesInput{JobQueue: aws.String("q")}
+				return &sdk.ListQuotaSharesInput{JobQueue: aws.String("quotas")}
 			}),
 			of((*sdk.Client).ListQuotaShares, func(*wire) *sdk.ListQuotaSharesInput {
 				return &sdk.ListQuotaSharesInput{JobQueue: aws.String("none")}

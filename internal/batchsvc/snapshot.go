@@ -19,24 +19,62 @@ func (s *Service) GetJobQueueSnapshot(ctx context.Context, in *batchapi.GetJobQu
 	}
 	var shot core.Snapshot
 	var found bool
-	if err := s.o.View(ctx, func(state *core.State) { shot, found = state.Snapshot(q.Name) }); err != nil {
+	if err = s.o.View(ctx, func(state *core.State) { shot, found = state.Snapshot(q.Name) }); err != nil {
 		return nil, err
 	}
 	if !found { // deleted meanwhile
 		return nil, batch.Errorf(batch.NotFound, "JobQueue %s does not exist.", in.JobQueue)
 	}
+	kind, err := s.sharing(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	arn := batch.ARNJob
+	if q.ServiceEnvironment != 0 {
+		arn = batch.ARNServiceJob
+	}
 	at := int64(shot.At)
 	front := &batchapi.FrontOfQueueDetail{Jobs: []batchapi.FrontOfQueueJobSummary{}, LastUpdatedAt: ptr(at)}
 	for _, p := range shot.Front {
 		front.Jobs = append(front.Jobs, batchapi.FrontOfQueueJobSummary{
-			JobArn: s.o.Scope.ARN(batch.ARNJob, p.Job.String()), EarliestTimeAtPosition: ptr(int64(p.Since)),
+			JobArn: s.o.Scope.ARN(arn, p.Job.String()), EarliestTimeAtPosition: ptr(int64(p.Since)),
 		})
 	}
-	return &batchapi.GetJobQueueSnapshotResponse{
+	out := &batchapi.GetJobQueueSnapshotResponse{
 		FrontOfQueue: front,
 		QueueUtilization: &batchapi.QueueSnapshotUtilizationDetail{
-			TotalCapacityUsage: []batchapi.QueueSnapshotCapacityUsage{{CapacityUnit: "vCPU", Quantity: ptr(float64(shot.Used.MilliVCPU) / 1000)}},
-			LastUpdatedAt:      ptr(at),
+			TotalCapacityUsage: []batchapi.QueueSnapshotCapacityUsage{}, LastUpdatedAt: ptr(at),
 		},
-	}, nil
+	}
+	switch u := out.QueueUtilization; {
+	case q.ServiceEnvironment == 0:
+		u.TotalCapacityUsage = append(u.TotalCapacityUsage, batchapi.QueueSnapshotCapacityUsage{
+			CapacityUnit: "vCPU", Quantity: ptr(float64(shot.Used.MilliVCPU) / 1000),
+		})
+	case kind == byQuota: // no service job uses anything yet
+		u.QuotaShareUtilization = &batchapi.QuotaShareUtilizationDetail{TopCapacityUtilization: []batchapi.QuotaShareCapacityUtilization{}}
+		out.FrontOfQuotaShares = s.quotaFronts(shot, at)
+	case kind == byShares:
+		u.FairshareUtilization = &batchapi.FairshareUtilizationDetail{
+			ActiveShareCount: ptr(int64(0)), TopCapacityUtilization: []batchapi.FairshareCapacityUtilization{},
+		}
+	}
+	return out, nil
+}
+
+// quotaFronts has every quota share of a queue, also those with no job.
+func (s *Service) quotaFronts(shot core.Snapshot, at int64) *batchapi.FrontOfQuotaSharesDetail {
+	d := &batchapi.FrontOfQuotaSharesDetail{
+		QuotaShares: make(map[string][]batchapi.FrontOfQuotaShareJobSummary, len(shot.Shares)), LastUpdatedAt: ptr(at),
+	}
+	for _, share := range shot.Shares {
+		jobs := []batchapi.FrontOfQuotaShareJobSummary{}
+		for _, p := range share.First {
+			jobs = append(jobs, batchapi.FrontOfQuotaShareJobSummary{
+				JobArn: s.o.Scope.ARN(batch.ARNServiceJob, p.Job.String()), EarliestTimeAtPosition: ptr(int64(p.Since)),
+			})
+		}
+		d.QuotaShares[share.Name] = jobs
+	}
+	return d
 }

@@ -167,6 +167,39 @@ func (s *Service) tagged(ctx context.Context, arn string) (of core.Tagged, made 
 			return of, nil, err
 		}
 		return core.Tagged{Kind: core.TagDefinition, ID: row.ID}, d.req.Tags, nil
+	case batch.ARNServiceEnvironment:
+		row, err := s.serviceEnvironmentRow(ctx, arn)
+		if err != nil {
+			return of, nil, err
+		}
+		d, err := decodeServiceEnvironment(row)
+		if err != nil {
+			return of, nil, err
+		}
+		return core.Tagged{Kind: core.TagServiceEnvironment, ID: row.ID}, d.Tags, nil
+	case batch.ARNQuotaShare:
+		_, row, err := s.quotaShareRow(ctx, arn)
+		if err != nil {
+			return of, nil, err
+		}
+		d, err := decodeQuotaShare(row)
+		if err != nil {
+			return of, nil, err
+		}
+		return core.Tagged{Kind: core.TagQuotaShare, ID: row.ID}, d.Tags, nil
+	case batch.ARNConsumable:
+		row, made, err := s.consumable(ctx, arn)
+		return core.Tagged{Kind: core.TagConsumable, ID: row.ID}, made, err
+	case batch.ARNServiceJob:
+		j, err := s.serviceJob(ctx, arn)
+		if err != nil {
+			return of, nil, err
+		}
+		request, err := serviceRequest(&j)
+		if err != nil {
+			return of, nil, err
+		}
+		return core.Tagged{Kind: core.TagJob, ID: j.Seq}, request.Tags, nil
 	case batch.ARNJob:
 		return s.taggedJob(ctx, arn, name)
 	default:

@@ -41,3 +41,57 @@ var wrongBulk = []wrong{
 	{"TerminateJobs", `{"jobs":["$JOB"],"reason":"` + strings.Repeat("r", 1025) + `"}`, "reason", `reason must have at most 1024 characters, got 1025.`},
 	{"TerminateJobs", `{"jobs":["$JOB"` + strings.Repeat(`,"$JOB"`, 100) + `],"reason":"r"}`, "jobs", `At most 100 jobs can be ended at once, got 101.`},
 }
+
+// wrongServices are about service jobs and what they need; there is none.
+var wrongServices = []wrong{
+	{"CreateServiceEnvironment", serviceBody(`[{"maxCapacity":1,"capacityUnit":"NUM_INSTANCES"}]`, `"serviceEnvironmentName":"a b"`), "service environment name", `Service environment name should match a valid pattern.`},
+	{"CreateServiceEnvironment", serviceBody(`[]`), "capacityLimits", `Capacitylimits are required.`},
+	{"CreateServiceEnvironment", serviceBody(`[` + strings.Repeat(`{"maxCapacity":1,"capacityUnit":"NUM_INSTANCES"},`, 5) + `{"maxCapacity":1,"capacityUnit":"NUM_INSTANCES"}]`), "capacity limits", `Number of capacity limits exceeds 5.`},
+	{"CreateServiceEnvironment", serviceBody(`[{"maxCapacity":0,"capacityUnit":"NUM_INSTANCES"}]`), "maxCapacity", `Max capacity must be more than 0.`},
+	{"CreateServiceEnvironment", serviceBody(`[{"maxCapacity":1,"capacityUnit":"c5.large"}]`), "capacity unit", `c5.large is unknown capacity unit`},
+	{"CreateServiceEnvironment", serviceBody(`[{"maxCapacity":1,"capacityUnit":"NUM_INSTANCES"},{"maxCapacity":1,"capacityUnit":"ml.m5.large"}]`), "capacity units", `Capacity units must specify either number of instances OR instance type`},
+	{"CreateServiceEnvironment", serviceBody(`[{"maxCapacity":1}]`), "capacity units", `Capacity units must specify either number of instances OR instance type`},
+	{"CreateServiceEnvironment", serviceBody(`[{"maxCapacity":1,"capacityUnit":"ml.m5.large"},{"maxCapacity":1,"capacityUnit":"ml.m5.large"}]`), "capacity units", `Duplicate capacity units are not allowed.`},
+	{"UpdateServiceEnvironment", `{"serviceEnvironment":"none"}`, "service-environment", `arn:aws:batch:eu-west-1:123456789012:service-environment/none does not exist`},
+	{"DeleteServiceEnvironment", `{"serviceEnvironment":"none"}`, "service-environment", `arn:aws:batch:eu-west-1:123456789012:service-environment/none does not exist`},
+	{"CreateQuotaShare", shareBody(`"quotaShareName":"a b"`), "quota share name", `Quota share name should match a valid pattern.`},
+	{"CreateQuotaShare", shareBody(`"capacityLimits":[{"maxCapacity":0,"capacityUnit":"ml.m5.large"}]`), "maxCapacity", `Max capacity must be more than 0.`},
+	{"CreateQuotaShare", shareBody(`"capacityLimits":[{"maxCapacity":1,"capacityUnit":"NUM_INSTANCES"}]`), "capacity unit", `NUM_INSTANCES is unknown capacity unit`},
+	{"CreateQuotaShare", shareBody(`"resourceSharingConfiguration":{"strategy":"LEND","borrowLimit":1}`), "borrowLimit", `borrowLimit is only valid with strategy LEND_AND_BORROW.`},
+	{"CreateQuotaShare", shareBody(`"resourceSharingConfiguration":{"strategy":"LEND_AND_BORROW","borrowLimit":-2}`), "borrowLimit", `borrowLimit must be -1 or more.`},
+	{"CreateQuotaShare", shareBody(), "quota share", `Quota shares can only be created on job queues with a quota share scheduling policy.`},
+	{"UpdateQuotaShare", `{"quotaShareArn":"a"}`, "quotaShareArn", `quotaShareArn a is not the ARN of a quota share.`},
+	{"DescribeQuotaShare", `{"quotaShareArn":"arn:aws:batch:eu-west-1:123456789012:quota-share/q/a"}`, "quota-share", `arn:aws:batch:eu-west-1:123456789012:quota-share/q/a does not exist`},
+	{"SubmitServiceJob", serviceJobBody(), "jobQueue", `JobQueue q is not of type SAGEMAKER_TRAINING and takes no service jobs.`},
+	{"SubmitServiceJob", serviceJobBody(`"jobQueue":"none"`), "jobQueue", `JobQueue none does not exist.`},
+	{"SubmitServiceJob", serviceJobBody(`"jobName":"-"`), "jobName", `Job name should match valid pattern`},
+	{"SubmitServiceJob", serviceJobBody(`"serviceRequestPayload":"[]"`), "serviceRequestPayload", `serviceRequestPayload is not a JSON object.`},
+	{"SubmitServiceJob", serviceJobBody(`"serviceRequestPayload":"` + strings.Repeat(" ", 11<<10) + `"`), "serviceRequestPayload", `serviceRequestPayload size must be less than 10 KiB, got 11 KiB`},
+	{"SubmitServiceJob", serviceJobBody(`"schedulingPriority":10000`), "schedulingPriority", `Scheduling priority must be between 0 and 9999.`},
+	{"SubmitServiceJob", serviceJobBody(`"shareIdentifier":"s"`), "shareIdentifier", `shareIdentifier can only be specified for job queues with fair share scheduling policy.`},
+	{"SubmitServiceJob", serviceJobBody(`"quotaShareName":"s"`), "quotaShareName", `quotaShareName can only be specified for job queues with quota share scheduling policy.`},
+	{"SubmitServiceJob", serviceJobBody(`"preemptionConfiguration":{"preemptionRetriesBeforeTermination":1}`), "preemptionConfiguration", `preemptionConfiguration can only be specified for job queues with quota share scheduling policy.`},
+	{"SubmitServiceJob", serviceJobBody(`"timeoutConfig":{"attemptDurationSeconds":59}`), "attemptDurationSeconds", `AttemptDurationSeconds in Timeout must be at least 60 seconds.`},
+	{"SubmitServiceJob", serviceJobBody(`"retryStrategy":{"attempts":11}`), "attempts", `RetryAttempts must be between 1 and 10.`},
+	{"SubmitServiceJob", serviceJobBody(`"retryStrategy":{"attempts":1,"evaluateOnExit":[{"onStatusReason":"x"}]}`), "action", `evaluateOnExit must have an action.`},
+	{"DescribeServiceJob", `{"jobId":"$JOB"}`, "job", `Job $JOB does not exist.`},
+	{"UpdateServiceJob", `{"jobId":"$JOB","schedulingPriority":1}`, "job", `Job $JOB does not exist.`},
+	{"UpdateServiceJob", `{"jobId":"$JOB","schedulingPriority":-1}`, "scheduling priority", `Scheduling priority must be between 0 and 9999.`},
+	{"TerminateServiceJob", `{"jobId":"x","reason":"r"}`, "jobId", `jobId x is no job id.`},
+	{"ListServiceJobs", `{}`, "jobQueue", `jobQueue is required.`},
+	{"ListServiceJobs", `{"jobQueue":"q","filters":[{"name":"JOB_DEFINITION","values":["x"]}]}`, "filter", `Filter name JOB_DEFINITION is not valid. Valid names: JOB_NAME, BEFORE_CREATED_AT, AFTER_CREATED_AT, SHARE_IDENTIFIER, QUOTA_SHARE_NAME.`},
+	{"CreateJobQueue", `{"jobQueueName":"new","priority":1,"serviceEnvironmentOrder":[{"order":1,"serviceEnvironment":"none"}]}`, "service environments", `Service environments must be created and valid before attaching them to a job queue.`},
+}
+
+func serviceBody(limits string, members ...string) string {
+	return join(`{"serviceEnvironmentName":"new","serviceEnvironmentType":"SAGEMAKER_TRAINING","capacityLimits":`+limits+`}`, members)
+}
+
+func shareBody(members ...string) string {
+	return join(`{"quotaShareName":"new","jobQueue":"q","capacityLimits":[{"maxCapacity":1,"capacityUnit":"ml.m5.large"}],`+
+		`"resourceSharingConfiguration":{"strategy":"RESERVE"},"preemptionConfiguration":{"inSharePreemption":"DISABLED"}}`, members)
+}
+
+func serviceJobBody(members ...string) string {
+	return join(`{"jobName":"new","jobQueue":"q","serviceJobType":"SAGEMAKER_TRAINING","serviceRequestPayload":"{}"}`, members)
+}

@@ -41,7 +41,7 @@ func wrongRequests() []wrong {
 	var all []wrong
 	for _, part := range [][]wrong{
 		wrongBodies, wrongEnvironments, wrongQueues, wrongDefinitions, wrongKinds, wrongContainers, wrongFargate, wrongNodes,
-		wrongTasks, wrongPods, wrongSubmits, wrongOverrides, wrongReads, wrongConsumables, wrongBulk, wrongDependencies,
+		wrongTasks, wrongPods, wrongSubmits, wrongOverrides, wrongReads, wrongConsumables, wrongBulk, wrongServices, wrongDependencies,
 	} {
 		all = append(all, part...)
 	}

@@ -109,11 +109,11 @@ func (s *State) enqueue(j *job) {
 		}
 		j = p
 	}
-	if want := j.waitsToStart(); want != j.queue.waiting.Has(j) {
+	if want, line := j.waitsToStart(), j.line(); want != line.Has(j) {
 		if want {
-			j.queue.waiting.Push(j)
+			line.Push(j)
 		} else {
-			j.queue.waiting.Remove(j)
+			line.Remove(j)
 		}
 	}
 }

@@ -8,6 +8,7 @@ func (s *State) stepCancel(now batch.Instant, in Cancel, out *Output) {
 		if parent.isMain(in.Job) {
 			s.endWaiting(now, parent, Cancelled, in.Reason, out)
 		}
+	case j != nil && j.kind() != Plain:
 	case j != nil && j.array != nil:
 		s.endArray(now, j, Cancelled, in.Reason, out)
 	case j != nil:
@@ -25,6 +26,7 @@ func (s *State) stepTerminate(now batch.Instant, in Terminate, out *Output) {
 		} else if j != nil {
 			s.terminateNode(now, j, in.Reason, out)
 		}
+	case j != nil && j.kind() != in.Kind:
 	case j != nil && j.array != nil:
 		s.endArray(now, j, Terminated, in.Reason, out)
 	case j != nil:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"slices"
 
 	"github.com/bargehq/barge/internal/batch"
@@ -84,6 +85,17 @@ func (s *State) Check() error {
 	queued := 0
 	for _, q := range s.queueList {
 		queued += q.waiting.Len()
+		for _, share := range q.shareList {
+			queued += share.waiting.Len()
+			if share.queue != q || q.shares[share.row.Name] != share {
+				bad("quota share %s is filed under queue %s", share.row.Name, q.row.Name)
+			}
+		}
+		for j := q.jobs.first; j != nil; j = j.behind {
+			if (j.service != nil) != (q.row.ServiceEnvironment != 0) {
+				bad("job %s is in queue %s, of the other kind", j.ref, q.row.Name)
+			}
+		}
 		if q.used != byQueue[q] {
 			bad("queue %s uses %s, a recount says %s", q.row.Name, q.used, byQueue[q])
 		}
@@ -121,8 +133,14 @@ func (s *State) Fingerprint() uint64 {
 	for _, e := range s.environmentList {
 		write(e.row)
 	}
+	for _, id := range slices.Sorted(maps.Keys(s.services)) {
+		write(s.services[id])
+	}
 	for _, q := range s.queueList {
 		write(q.row, q.waiting.Len())
+		for _, share := range q.shareList {
+			write(share.row, share.waiting.Len())
+		}
 	}
 	for id := int64(1); id <= s.last.SchedulingPolicy; id++ {
 		if row, ok := s.scheduling[id]; ok {

@@ -131,6 +131,7 @@ func (s *State) stepDeleteConsumable(in DeleteConsumable, out *Output) *batch.Er
 	delete(s.consumables, in.Name)
 	s.ledger.Close(in.Name)
 	out.Changes = append(out.Changes, ConsumableDelete{r.ID})
+	dropTags(Tagged{TagConsumable, r.ID}, out)
 	return nil
 }
 

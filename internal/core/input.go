@@ -34,23 +34,25 @@ type DeleteEnvironment struct {
 
 // CreateQueue adds a job queue. The reply has its id.
 type CreateQueue struct {
-	Name             string
-	Enabled          bool
-	Priority         int32
-	Environments     []string // names, in the order of preference
-	SchedulingPolicy string   // name, or empty
-	Spec             []byte
+	Name               string
+	Enabled            bool
+	Priority           int32
+	Environments       []string // names, in the order of preference
+	SchedulingPolicy   string   // name, or empty
+	ServiceEnvironment string   // name, or empty
+	Spec               []byte
 }
 
 // UpdateQueue changes a job queue to what its members say; Environments may be
 // nil to stay as they are.
 type UpdateQueue struct {
-	Name             string
-	Enabled          bool
-	Priority         int32
-	Environments     []string
-	SchedulingPolicy string
-	Spec             []byte
+	Name               string
+	Enabled            bool
+	Priority           int32
+	Environments       []string
+	SchedulingPolicy   string
+	ServiceEnvironment string // empty to stay as it is
+	Spec               []byte
 }
 
 // DeleteQueue deletes a disabled job queue with all its jobs.
@@ -108,6 +110,7 @@ type Submit struct {
 	Gang           *Gang
 	Claim          Claim
 	Consumes       []consume.Need // what each attempt takes, of five resources at most
+	Service        *ServiceJob    // of a service job, which has neither definition nor needs
 	New            NewJob
 }
 
@@ -121,6 +124,7 @@ type Cancel struct {
 // Terminate ends a job whatever it does: TerminateJob.
 type Terminate struct {
 	Job    batch.JobRef
+	Kind   Kind // of the job; on others it does nothing
 	Reason string
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // Loader rebuilds a State from rows. The store calls it in the order:
-// Counters, Environment, SchedulingPolicy, Queue, Host, Policy, Consumable, Basket, Revision, Claim, then Job for every row
+// Counters, Environment, SchedulingPolicy, ServiceEnvironment, Queue, QuotaShare, Host, Policy, Consumable, Basket, Revision, Claim, then Job for every row
 // that is not terminal and, after its parent, for every child of a loaded array
 // job with an index at or above its parent's Next, and for every node of a loaded
 // gang, by index, in whatever state; at last Target for each of Targets that has
@@ -40,6 +40,18 @@ func (l *Loader) Environment(row EnvironmentRow) { l.s.addEnvironment(row) }
 // SchedulingPolicy adds a scheduling policy.
 func (l *Loader) SchedulingPolicy(row SchedulingPolicyRow) { l.s.addSchedulingPolicy(row) }
 
+// ServiceEnvironment adds a service environment.
+func (l *Loader) ServiceEnvironment(row ServiceEnvironmentRow) { l.s.addServiceEnvironment(row) }
+
+// QuotaShare adds a quota share, after its queue.
+func (l *Loader) QuotaShare(row QuotaShareRow) error {
+	if l.s.queues[row.Queue] == nil {
+		return fmt.Errorf("quota share %s: no queue %d", row.Name, row.Queue)
+	}
+	l.s.addQuotaShare(row)
+	return nil
+}
+
 // Queue adds a job queue, after its environments and its scheduling policy.
 func (l *Loader) Queue(row QueueRow) error {
 	for _, id := range row.Environments {
@@ -49,6 +61,9 @@ func (l *Loader) Queue(row QueueRow) error {
 	}
 	if id := row.SchedulingPolicy; id != 0 && l.s.scheduling[id].ID == 0 {
 		return fmt.Errorf("queue %s: no scheduling policy %d", row.Name, id)
+	}
+	if id := row.ServiceEnvironment; id != 0 && l.s.services[id].ID == 0 {
+		return fmt.Errorf("queue %s: no service environment %d", row.Name, id)
 	}
 	l.s.addQueue(row)
 	return nil
@@ -132,6 +147,16 @@ func (l *Loader) Job(row JobRow) error {
 	}
 	if row.StatusReason != "" {
 		s.reasons[row.Ref] = row.StatusReason
+	}
+	if row.Kind == Service {
+		j.service = &serviceJob{priority: row.Priority}
+		if row.QuotaShare != 0 {
+			i := slices.IndexFunc(q.shareList, func(x *quotaShare) bool { return x.row.ID == row.QuotaShare })
+			if i < 0 {
+				return fmt.Errorf("job %s: no quota share %d", row.Ref, row.QuotaShare)
+			}
+			j.service.share = q.shareList[i]
+		}
 	}
 	s.add(j)
 	if row.Basket != 0 && s.baskets[row.Basket] == nil {

@@ -18,6 +18,7 @@ func (s *State) Place(now batch.Instant, budget int, out *Output) (more bool) {
 	defer s.lookAtFronts(now)
 	more = s.loseOn(now, out)
 	more = s.drainOn(now, out) || more
+	more = s.closeShares(now, out) || more
 	more = s.sweepOn(now, out) || more
 	more = s.settle(now, out) || more
 	more = s.evictOn(out) || more

@@ -24,6 +24,9 @@ func (s *State) stepCreateQueue(now batch.Instant, in CreateQueue, out *Output) 
 	if row.SchedulingPolicy, err = s.schedulingPolicyID(in.SchedulingPolicy); err != nil {
 		return err
 	}
+	if row.ServiceEnvironment, err = s.serviceEnvironmentID(in.ServiceEnvironment); err != nil {
+		return err
+	}
 	s.last.Queue++
 	s.addQueue(row)
 	out.Changes = append(out.Changes, QueuePut{row})
@@ -51,6 +54,11 @@ func (s *State) stepUpdateQueue(in UpdateQueue, out *Output) *batch.Error {
 	}
 	if row.SchedulingPolicy, err = s.schedulingPolicyID(in.SchedulingPolicy); err != nil {
 		return err
+	}
+	if in.ServiceEnvironment != "" {
+		if row.ServiceEnvironment, err = s.serviceEnvironmentID(in.ServiceEnvironment); err != nil {
+			return err
+		}
 	}
 	q.row = row
 	s.join(q)
@@ -176,6 +184,10 @@ func (s *State) removeQueue(q *queue, out *Output) bool {
 	if q.jobs.n > 0 {
 		return false
 	}
+	for _, share := range slices.Clone(q.shareList) { // they go with it
+		s.dropShare(share, out)
+	}
+	s.closing = slices.DeleteFunc(s.closing, func(share *quotaShare) bool { return share.queue == q })
 	delete(s.queues, q.row.ID)
 	delete(s.queueNames, q.row.Name)
 	s.queueList = slices.DeleteFunc(s.queueList, func(other *queue) bool { return other == q })

@@ -84,11 +84,19 @@ func (r *rows) loadResources(l *Loader) error {
 	for _, id := range slices.Sorted(maps.Keys(r.scheduling)) {
 		l.SchedulingPolicy(r.scheduling[id])
 	}
+	for _, id := range slices.Sorted(maps.Keys(r.service.services)) {
+		l.ServiceEnvironment(r.service.services[id])
+	}
 	for _, id := range slices.Sorted(maps.Keys(r.queues)) {
 		if row := r.queues[id]; row.Status != Deleted {
 			if err := l.Queue(row); err != nil {
 				return err
 			}
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(r.service.shares)) {
+		if err := l.QuotaShare(r.service.shares[id]); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -31,15 +31,16 @@ type EnvironmentRow struct {
 
 // QueueRow is a job queue as stored.
 type QueueRow struct {
-	ID               int64
-	Name             string
-	Enabled          bool
-	Status           Status
-	Priority         int32
-	Environments     []int64 // environment ids in the order of preference
-	SchedulingPolicy int64   // zero for none
-	Spec             []byte  // its description as JSON; nil once it is deleted
-	CreatedAt        batch.Instant
+	ID                 int64
+	Name               string
+	Enabled            bool
+	Status             Status
+	Priority           int32
+	Environments       []int64 // environment ids in the order of preference
+	SchedulingPolicy   int64   // zero for none
+	ServiceEnvironment int64   // zero unless it is for service jobs
+	Spec               []byte  // its description as JSON; nil once it is deleted
+	CreatedAt          batch.Instant
 }
 
 // SchedulingPolicyRow is a scheduling policy as stored.
@@ -56,11 +57,14 @@ type TagKind uint8
 // The kinds of resources whose tags can be changed after they were made. The
 // numbers are stored.
 const (
-	TagEnvironment      TagKind = 1
-	TagQueue            TagKind = 2
-	TagDefinition       TagKind = 3
-	TagSchedulingPolicy TagKind = 4
-	TagJob              TagKind = 5
+	TagEnvironment        TagKind = 1
+	TagQueue              TagKind = 2
+	TagDefinition         TagKind = 3
+	TagSchedulingPolicy   TagKind = 4
+	TagJob                TagKind = 5
+	TagServiceEnvironment TagKind = 6
+	TagQuotaShare         TagKind = 7
+	TagConsumable         TagKind = 8
 )
 
 // Tagged names a resource that has tags: ID is its row key, of a job its Seq.
@@ -130,6 +134,11 @@ type JobRow struct {
 	Policy         int64 // PolicyRow; zero means no rules
 	TimeoutSeconds int32 // zero means none
 	Basket         int64 // BasketRow; zero means no consumable resources
+
+	// Of a service job.
+	Kind       Kind
+	Priority   int32
+	QuotaShare int64 // QuotaShareRow; zero for none
 
 	// Attempt is the number of the latest attempt, from 1; zero before the
 	// first. Host, StartedAt and ExitCode and Reason speak of that attempt.
@@ -264,4 +273,5 @@ func (TagsPut) change()                {}
 // Counters are the highest row keys ever given out.
 type Counters struct {
 	Job, Definition, Environment, Queue, Host, Policy, Consumable, Basket, SchedulingPolicy int64
+	ServiceEnvironment, QuotaShare                                                          int64
 }

@@ -85,7 +85,10 @@ func (w *world) run(t *testing.T, line string) string {
 	case "environment":
 		in = CreateEnvironment{Name: plain[0], Enabled: args["state"] != "disabled", MaxVCPU: int64(num("vcpu", 256)) * 1000}
 	case "queue":
-		in = CreateQueue{Name: plain[0], Enabled: args["state"] != "disabled", Priority: int32(num("priority", 1)), Environments: strings.Split(args["on"], ","), SchedulingPolicy: args["policy"]}
+		in = CreateQueue{Name: plain[0], Enabled: args["state"] != "disabled", Priority: int32(num("priority", 1)), Environments: strings.Split(args["on"], ","), SchedulingPolicy: args["policy"], ServiceEnvironment: args["service"]}
+		if args["on"] == "" {
+			in = CreateQueue{Name: plain[0], Enabled: true, SchedulingPolicy: args["policy"], ServiceEnvironment: args["service"]}
+		}
 	case "host":
 		in = HostSeen{Environment: int64(num("environment", 1)), Name: plain[0], Capacity: batch.Resources{MilliVCPU: int64(num("vcpu", 4)) * 1000, MemoryMiB: int64(num("mem", 8192))}}
 	case "lost":
@@ -140,7 +143,7 @@ func (w *world) run(t *testing.T, line string) string {
 		return w.reload(t)
 	default:
 		if in = w.change(words[0], plain, args); in == nil {
-			t.Fatalf("unknown command %q", line)
+			in = w.serviceInput(t, words[0], plain, args)
 		}
 	}
 	return w.step(t, in)
@@ -464,10 +467,12 @@ type rows struct {
 	jobs         map[batch.JobRef]JobRow
 	consumables  map[int64]ConsumableRow
 	baskets      []BasketRow
+	service      serviceRows
 }
 
 func newRows() *rows {
 	return &rows{
+		service:      newServiceRows(),
 		environments: make(map[int64]EnvironmentRow), queues: make(map[int64]QueueRow),
 		scheduling: make(map[int64]SchedulingPolicyRow), tags: make(map[Tagged]map[string]string),
 		hosts: make(map[int64]HostRow), revisions: make(map[string]int32), claims: make(map[Digest]*ClaimRow),
@@ -510,6 +515,8 @@ func (r *rows) apply(c Change) {
 	case BasketPut:
 		r.baskets = append(r.baskets, c.Row)
 	case AttemptPut:
+	default:
+		r.service.apply(c)
 	}
 }
 

@@ -18,8 +18,16 @@ type Snapshot struct {
 	// Front are the first runnable jobs in the order in which they will
 	// start, children of arrays one by one.
 	Front []Position
+	// Shares are the quota shares by name, each with its first runnable job.
+	Shares []ShareFront
 	// Used is what the queue's jobs on hosts hold.
 	Used batch.Resources
+}
+
+// ShareFront is the front of a quota share: one job, or none.
+type ShareFront struct {
+	Name  string
+	First []Position
 }
 
 // front remembers the first jobs of a queue, so that a position keeps its time
@@ -37,43 +45,88 @@ func (s *State) Snapshot(queue string) (Snapshot, bool) {
 	if q == nil {
 		return Snapshot{}, false
 	}
-	return Snapshot{At: s.placedAt, Front: q.front.jobs, Used: q.used}, true
+	shot := Snapshot{At: s.placedAt, Front: q.front.jobs, Used: q.used}
+	for _, share := range q.shareList {
+		shot.Shares = append(shot.Shares, ShareFront{Name: share.row.Name, First: share.front.jobs})
+	}
+	return shot, true
 }
 
 // lookAtFronts notes which jobs are at the front of each queue that has changed.
 func (s *State) lookAtFronts(now batch.Instant) {
 	s.placedAt = now
 	for _, q := range s.queueList {
-		if v := q.waiting.Version(); v != q.front.version {
-			q.front = front{jobs: q.positions(now), version: v}
+		q.front.look(q.version(), now, maxFront, q.inOrder)
+		for _, share := range q.shareList {
+			share.front.look(share.waiting.Version(), now, 1, share.inOrder)
 		}
 	}
 }
 
-// positions returns the first jobs of the queue. Those that are where they were
-// keep the time.
-func (q *queue) positions(now batch.Instant) []Position {
-	var jobs []Position
-	add := func(ref batch.JobRef) bool {
-		p := Position{Job: ref, Since: now}
-		if n := len(jobs); n < len(q.front.jobs) && q.front.jobs[n].Job == ref {
-			p.Since = q.front.jobs[n].Since
-		}
-		jobs = append(jobs, p)
-		return len(jobs) < maxFront
+// look notes the first `most` jobs, if the version is not that of the last look.
+// Those that are where they were keep the time.
+func (f *front) look(version uint64, now batch.Instant, most int, inOrder func(yield func(batch.JobRef) bool)) {
+	if version == f.version {
+		return
 	}
-	for j := range q.waiting.Sorted {
-		if j.array == nil {
-			if !add(j.ref) {
-				break
-			}
-			continue
+	var jobs []Position
+	for ref := range inOrder {
+		p := Position{Job: ref, Since: now}
+		if n := len(jobs); n < len(f.jobs) && f.jobs[n].Job == ref {
+			p.Since = f.jobs[n].Since
 		}
-		if !j.waitingChildren(add) {
+		if jobs = append(jobs, p); len(jobs) == most {
 			break
 		}
 	}
-	return jobs
+	f.jobs, f.version = jobs, version
+}
+
+// version changes with every change of what waits in the queue.
+func (q *queue) version() uint64 {
+	v := q.waiting.Version() + q.sharesGone
+	for _, share := range q.shareList {
+		v += share.waiting.Version()
+	}
+	return v
+}
+
+// inOrder calls yield for the jobs that wait, in the order in which they will
+// start: those of quota shares by turns, the first of each share first.
+func (q *queue) inOrder(yield func(batch.JobRef) bool) {
+	for j := range q.waiting.Sorted {
+		if j.array == nil && !yield(j.ref) || j.array != nil && !j.waitingChildren(yield) {
+			return
+		}
+	}
+	lines := make([][]batch.JobRef, len(q.shareList))
+	for i, share := range q.shareList {
+		for ref := range share.inOrder {
+			if lines[i] = append(lines[i], ref); len(lines[i]) == maxFront {
+				break
+			}
+		}
+	}
+	for turn, more := 0, true; more; turn++ {
+		more = false
+		for _, line := range lines {
+			if turn >= len(line) {
+				continue
+			}
+			if !yield(line[turn]) {
+				return
+			}
+			more = true
+		}
+	}
+}
+
+func (share *quotaShare) inOrder(yield func(batch.JobRef) bool) {
+	for j := range share.waiting.Sorted {
+		if !yield(j.ref) {
+			return
+		}
+	}
 }
 
 // waitingChildren calls yield for the children of an array job that may start,

@@ -29,6 +29,8 @@ type State struct {
 	queueNames       map[string]*queue
 	scheduling       map[int64]SchedulingPolicyRow // without Spec
 	schedulingNames  map[string]int64
+	services         map[int64]ServiceEnvironmentRow // without Spec
+	serviceNames     map[string]int64
 	revisions        map[string]int32 // the last one given out, by definition name
 
 	shapes      fit.Shapes
@@ -58,6 +60,7 @@ type State struct {
 	newsOf    map[batch.JobRef]*news // the same, by job
 	reviews   []*job                 // array jobs whose dependencies are to be looked at
 	losses    []*host                // hosts whose attempts are being ended
+	closing   []*quotaShare          // that are being deleted
 	drains    []*drain               // queues that are being deleted
 	evictions []*eviction            // environments that are being deleted
 }
@@ -69,12 +72,15 @@ type environment struct {
 }
 
 type queue struct {
-	row     QueueRow // without Spec
-	environ []*environment
-	front   front
-	used    batch.Resources // by jobs on hosts
-	jobs    jobs            // all of them
-	waiting heap.Heap[*job] // single jobs, and array jobs with children to start
+	row        QueueRow // without Spec
+	environ    []*environment
+	front      front
+	used       batch.Resources // by jobs on hosts
+	jobs       jobs            // all of them
+	shares     map[string]*quotaShare
+	shareList  []*quotaShare   // by name
+	sharesGone uint64          // the versions of those that have been deleted
+	waiting    heap.Heap[*job] // single jobs, and array jobs with children to start
 }
 
 type host struct {
@@ -109,8 +115,9 @@ type job struct {
 
 	shape       fit.Shape
 	policy      int32
-	basket      int32 // of consumable resources
-	timeout     int32 // seconds
+	basket      int32       // of consumable resources
+	service     *serviceJob // nil for other jobs
+	timeout     int32       // seconds
 	attempt     int32
 	maxAttempts int32
 	state       batch.JobState
@@ -132,6 +139,8 @@ func NewState() *State {
 		queueNames:       make(map[string]*queue),
 		scheduling:       make(map[int64]SchedulingPolicyRow),
 		schedulingNames:  make(map[string]int64),
+		services:         make(map[int64]ServiceEnvironmentRow),
+		serviceNames:     make(map[string]int64),
 		revisions:        make(map[string]int32),
 		policies:         make(map[int64]retry.Policy),
 		policyNames:      make(map[string]int64),
@@ -167,10 +176,15 @@ func (j *job) due() batch.Instant {
 	return j.startedAt + batch.Instant(j.timeout)*1000
 }
 
-// before is the order of a queue: that of submission. A job that is tried again
-// is thereby in front of all that were submitted after it. The children of an
-// array wait with their array job.
-func before(a, b *job) bool { return a.seq < b.seq }
+// before is the order of a queue: by priority, where the queue has a policy, and
+// by submission. A job that is tried again is thereby in front of all that were
+// submitted after it. The children of an array wait with their array job.
+func before(a, b *job) bool {
+	if x, y := a.rank(), b.rank(); x != y {
+		return x > y
+	}
+	return a.seq < b.seq
+}
 
 func (s *State) addEnvironment(row EnvironmentRow) *environment {
 	row.Spec = nil
@@ -261,6 +275,12 @@ func (s *State) row(j *job, e ended) JobRow {
 		Needs: s.shapes.Need(j.shape), MaxAttempts: j.maxAttempts, Policy: int64(j.policy), TimeoutSeconds: j.timeout, Basket: int64(j.basket),
 		Attempt: j.attempt, CreatedAt: j.createdAt, ScheduledAt: j.scheduled, StartedAt: j.startedAt, RetryAt: j.retryAt,
 		ExitCode: e.exitCode, Reason: e.reason, StatusReason: e.statusReason,
+	}
+	if j.service != nil {
+		r.Kind, r.Priority = Service, j.service.priority
+		if share := j.service.share; share != nil {
+			r.QuotaShare = share.row.ID
+		}
 	}
 	if j.state.Terminal() {
 		r.StoppedAt = e.at

@@ -62,6 +62,20 @@ func (s *State) Step(now batch.Instant, in Input, out *Output) *batch.Error {
 		return s.stepUpdateConsumable(now, in, out)
 	case DeleteConsumable:
 		return s.stepDeleteConsumable(in, out)
+	case CreateServiceEnvironment:
+		return s.stepCreateServiceEnvironment(now, in, out)
+	case UpdateServiceEnvironment:
+		return s.stepUpdateServiceEnvironment(in, out)
+	case DeleteServiceEnvironment:
+		return s.stepDeleteServiceEnvironment(in, out)
+	case UpdateServiceJob:
+		return s.stepUpdateServiceJob(in, out)
+	case CreateQuotaShare:
+		return s.stepCreateQuotaShare(now, in, out)
+	case UpdateQuotaShare:
+		return s.stepUpdateQuotaShare(in, out)
+	case DeleteQuotaShare:
+		return s.stepDeleteQuotaShare(now, in, out)
 	case Tick:
 		s.stepTick(now, out)
 	default:

@@ -17,7 +17,11 @@ func (s *State) stepSubmit(now batch.Instant, in Submit, out *Output) *batch.Err
 	if !q.row.Enabled {
 		return batch.Errorf(batch.Conflict, "JobQueue %s is not in ENABLED state and takes no jobs.", in.Queue)
 	}
-	if q.row.SchedulingPolicy != 0 {
+	service, err := q.service(in.Service)
+	if err != nil {
+		return err
+	}
+	if q.row.SchedulingPolicy != 0 && service == nil {
 		return batch.Errorf(batch.Invalid, "shareIdentifier must be specified.")
 	}
 	ref := batch.JobRef{ID: in.ID}
@@ -33,7 +37,7 @@ func (s *State) stepSubmit(now batch.Instant, in Submit, out *Output) *batch.Err
 		ref: ref, seq: s.last.Job, definition: in.Definition, queue: q, createdAt: now,
 		shape: s.shapes.Of(in.Needs), policy: int32(s.policyOf(in.Retry, out)), timeout: in.TimeoutSeconds,
 		basket:      int32(s.basketOf(in.Consumes, out)),
-		maxAttempts: max(1, in.MaxAttempts), state: batch.Runnable,
+		maxAttempts: max(1, in.MaxAttempts), state: batch.Runnable, service: service,
 	}
 	if waits != nil {
 		j.state, j.waits = batch.Pending, waits

@@ -206,6 +206,14 @@ func keyOf(c core.Change) rowKey {
 		return rowKey{7, c.ID}
 	case core.TagsPut:
 		return rowKey{100 + uint8(c.Row.Of.Kind), c.Row.Of.ID}
+	case core.ServiceEnvironmentPut:
+		return rowKey{8, c.Row.ID}
+	case core.ServiceEnvironmentDelete:
+		return rowKey{8, c.ID}
+	case core.QuotaSharePut:
+		return rowKey{9, c.Row.ID}
+	case core.QuotaShareDelete:
+		return rowKey{9, c.ID}
 	case core.PolicyPut, core.AttemptPut, core.BasketPut, core.ClaimPut, core.ClaimDrop, core.JobDrop:
 	}
 	return rowKey{}

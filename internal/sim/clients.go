@@ -20,6 +20,7 @@ type clients struct {
 	sent         []batch.JobID // acknowledged or not
 	stopped      bool
 	serial       uint64
+	services     services
 }
 
 // array is an array job that was submitted.
@@ -38,6 +39,8 @@ func (c *clients) setUp() {
 	c.insist(core.CreateQueue{Name: "q1", Enabled: true, Priority: 10, Environments: []string{"large"}})
 	c.insist(core.CreateConsumable{Name: "licence", Total: 2})
 	c.insist(core.CreateConsumable{Name: "hours", Total: 100, Spent: true})
+	c.services = services{c: c}
+	c.services.setUp()
 	c.again()
 }
 
@@ -98,6 +101,8 @@ func (c *clients) request() {
 		c.send(core.Cancel{Job: c.someJob(), Reason: "cancelled"}, nil)
 	case n < 19:
 		c.send(core.Terminate{Job: c.someJob(), Reason: "terminated"}, nil)
+	case n == 19 && rng.IntN(3) == 0:
+		c.services.request()
 	case n == 19 && rng.IntN(4) > 0:
 		c.consumable()
 	default:
@@ -128,6 +133,7 @@ func (c *clients) refill() {
 		c.send(core.CreateConsumable{Name: name, Spent: name == "hours"}, nil)
 		c.send(core.UpdateConsumable{Name: name, Quantity: 3}, nil)
 	}
+	c.services.end()
 	c.w.after(30_000, c.refill)
 }
 

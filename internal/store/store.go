@@ -129,6 +129,10 @@ type Store interface {
 	Hosts(ctx context.Context, ids []int64) ([]core.HostRow, error)
 	Policies(ctx context.Context, ids []int64) ([]core.PolicyRow, error)
 
+	// ServiceEnvironments returns all rows in the order of their names, and
+	// QuotaShares those of a queue.
+	ServiceEnvironments(ctx context.Context) ([]core.ServiceEnvironmentRow, error)
+	QuotaShares(ctx context.Context, queue int64) ([]core.QuotaShareRow, error)
 	// Consumables returns consumable resources in the order of their names.
 	Consumables(ctx context.Context, f ConsumableFilter) ([]core.ConsumableRow, error)
 	// Consumers returns the jobs that need a consumable resource, newest

@@ -59,6 +59,8 @@ type tables struct {
 	environments map[int64]core.EnvironmentRow
 	queues       map[int64]core.QueueRow
 	scheduling   map[int64]core.SchedulingPolicyRow
+	services     map[int64]core.ServiceEnvironmentRow
+	shares       map[int64]core.QuotaShareRow
 	tags         map[core.Tagged]map[string]string
 	definitions  map[int64]core.DefinitionRow
 	hosts        map[int64]core.HostRow
@@ -81,6 +83,8 @@ func New() *Store {
 		environments: make(map[int64]core.EnvironmentRow),
 		queues:       make(map[int64]core.QueueRow),
 		scheduling:   make(map[int64]core.SchedulingPolicyRow),
+		services:     make(map[int64]core.ServiceEnvironmentRow),
+		shares:       make(map[int64]core.QuotaShareRow),
 		tags:         make(map[core.Tagged]map[string]string),
 		definitions:  make(map[int64]core.DefinitionRow),
 		hosts:        make(map[int64]core.HostRow),

@@ -86,6 +86,8 @@ func (s *Store) put(c core.Change) error {
 		drop(s, s.claims, c.Token)
 	case core.SchedulingPolicyPut, core.SchedulingPolicyDelete, core.TagsPut:
 		return s.putResource(c)
+	case core.ServiceEnvironmentPut, core.ServiceEnvironmentDelete, core.QuotaSharePut, core.QuotaShareDelete:
+		return s.putService(c)
 	default:
 		return s.putOther(c)
 	}
@@ -192,6 +194,8 @@ func (s *Store) checkReferences(c core.Change) error {
 		_, ok = s.jobs[c.Row.Job]
 	case core.HostPut:
 		_, ok = s.environments[c.Row.Environment]
+	case core.QuotaSharePut:
+		_, ok = s.queues[c.Row.Queue]
 	}
 	if !ok {
 		return errors.New("it refers to a row that does not exist")
@@ -218,6 +222,7 @@ func checkJob(r core.JobRow) error {
 		{!array || r.Rest == batch.Pending || r.Rest == batch.Runnable || r.Rest == batch.Failed, "the rest to be pending, runnable or failed"},
 		{r.RetryAt == 0 || r.State == batch.Runnable, "a time to be tried again only while it is runnable"},
 		{r.Waits == nil || r.State == batch.Pending, "to be pending while it waits for others"},
+		{r.Kind <= core.Service && (r.Kind == core.Plain || !array && r.Ref.Child == 0), "a kind, and a service job to be neither array nor child"},
 		{(array && r.Rest == batch.Failed) == (r.RestAt != 0), "the rest to have an end exactly if it has failed"},
 	} {
 		if !c.ok {

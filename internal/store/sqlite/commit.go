@@ -15,16 +15,18 @@ import (
 // writer is the connection that commits, and its statements.
 type writer struct {
 	*conn
-	dropAttempts, dropSpec, dropJob        *statement
-	prepared                               []*statement // all of them
-	begin, commit, rollback, advance       *statement
-	insertJob, updateJob, insertSpec       *statement
-	attempt                                *statement
-	environment, queue, definition, policy *statement
-	host, putClaim, dropClaim              *statement
-	consumable, deleteConsumable, basket   *statement
-	schedulingPolicy, dropSchedulingPolicy *statement
-	tags, dropTags                         *statement
+	dropAttempts, dropSpec, dropJob            *statement
+	prepared                                   []*statement // all of them
+	begin, commit, rollback, advance           *statement
+	insertJob, updateJob, insertSpec           *statement
+	attempt                                    *statement
+	environment, queue, definition, policy     *statement
+	host, putClaim, dropClaim                  *statement
+	consumable, deleteConsumable, basket       *statement
+	schedulingPolicy, dropSchedulingPolicy     *statement
+	serviceEnvironment, quotaShare             *statement
+	deleteServiceEnvironment, deleteQuotaShare *statement
+	tags, dropTags                             *statement
 }
 
 func (w *writer) prepare(ctx context.Context) error {
@@ -36,20 +38,21 @@ func (w *writer) prepare(ctx context.Context) error {
 		{&w.begin, 0, `BEGIN IMMEDIATE`},
 		{&w.commit, 0, `COMMIT`},
 		{&w.rollback, 0, `ROLLBACK`},
-		{&w.advance, 10, `UPDATE progress SET round = ?1, job = max(job, ?2), definition = max(definition, ?3),
+		{&w.advance, 12, `UPDATE progress SET round = ?1, job = max(job, ?2), definition = max(definition, ?3),
 			environment = max(environment, ?4), queue = max(queue, ?5), host = max(host, ?6), policy = max(policy, ?7),
-			consumable = max(consumable, ?8), basket = max(basket, ?9), scheduling_policy = max(scheduling_policy, ?10)
+			consumable = max(consumable, ?8), basket = max(basket, ?9), scheduling_policy = max(scheduling_policy, ?10),
+			service_environment = max(service_environment, ?11), quota_share = max(quota_share, ?12)
 			WHERE round = ?1 - 1`},
 		{&w.insertJob, jobWidth, `INSERT INTO jobs (` + strings.ReplaceAll(jobColumns, "j.", "") + `)
 			VALUES (` + parameters(jobWidth) + `)`},
-		{&w.updateJob, 20, `UPDATE jobs SET state = ?, flags = ?, attempt = ?, host = ?, scheduled_at = ?, started_at = ?, stopped_at = ?,
+		{&w.updateJob, 21, `UPDATE jobs SET state = ?, flags = ?, priority = ?, attempt = ?, host = ?, scheduled_at = ?, started_at = ?, stopped_at = ?,
 			exit_code = ?, reason = ?, status_reason = ?, next = ?, rest = ?, rest_at = ?, counts = ?, gang = ?,
 			retry_at = ?, waits = ?, rest_reason = ?, failed = ?
 			WHERE seq = ? AND (state < 5 OR child < 0)`},
 		{&w.insertSpec, 5, `INSERT INTO job_specs (seq, queue, name, share, spec) VALUES (?, ?, ?, ?, ?)`},
 		{&w.attempt, 9, replace("attempts", attemptColumns, 2)},
 		{&w.environment, 7, replace("environments", environmentColumns, 1)},
-		{&w.queue, 9, replace("queues", queueColumns, 1)},
+		{&w.queue, 10, replace("queues", queueColumns, 1)},
 		{&w.definition, 6, replace("definitions", definitionColumns, 1)},
 		{&w.host, 8, replace("hosts", hostColumns, 1)},
 		{&w.policy, 2, replace("policies", policyColumns, 1)},
@@ -64,6 +67,10 @@ func (w *writer) prepare(ctx context.Context) error {
 		{&w.consumable, 7, replace("consumables", consumableColumns, 1)},
 		{&w.deleteConsumable, 1, `DELETE FROM consumables WHERE id = ?`},
 		{&w.basket, 2, replace("baskets", basketColumns, 1)},
+		{&w.serviceEnvironment, 5, replace("service_environments", serviceEnvironmentColumns, 1)},
+		{&w.deleteServiceEnvironment, 1, `DELETE FROM service_environments WHERE id = ?`},
+		{&w.quotaShare, 7, replace("quota_shares", quotaShareColumns, 1)},
+		{&w.deleteQuotaShare, 1, `DELETE FROM quota_shares WHERE id = ?`},
 		{&w.schedulingPolicy, 4, replace("scheduling_policies", schedulingPolicyColumns, 1)},
 		{&w.dropSchedulingPolicy, 1, `DELETE FROM scheduling_policies WHERE id = ?`},
 		{&w.tags, 3, replace("tags", tagColumns, 2)},
@@ -136,7 +143,8 @@ func (w *writer) write(r store.Round) error {
 	}
 	top := highest(r.Changes)
 	n, err := w.advance.run(r.Number, top.Job, top.Definition, top.Environment, top.Queue, top.Host, top.Policy,
-		top.Consumable, top.Basket, top.SchedulingPolicy)
+		top.Consumable, top.Basket, top.SchedulingPolicy,
+		top.ServiceEnvironment, top.QuotaShare)
 	if err != nil {
 		return err
 	}
@@ -181,6 +189,14 @@ func highest(changes []core.Change) (top core.Counters) {
 			top.Consumable = max(top.Consumable, c.ID) // it may be made and deleted in one round
 		case core.BasketPut:
 			top.Basket = max(top.Basket, c.Row.ID)
+		case core.ServiceEnvironmentPut:
+			top.ServiceEnvironment = max(top.ServiceEnvironment, c.Row.ID)
+		case core.ServiceEnvironmentDelete:
+			top.ServiceEnvironment = max(top.ServiceEnvironment, c.ID)
+		case core.QuotaSharePut:
+			top.QuotaShare = max(top.QuotaShare, c.Row.ID)
+		case core.QuotaShareDelete:
+			top.QuotaShare = max(top.QuotaShare, c.ID)
 		case core.SchedulingPolicyPut:
 			top.SchedulingPolicy = max(top.SchedulingPolicy, c.Row.ID)
 		case core.SchedulingPolicyDelete: // it may have been made in the same round
@@ -212,7 +228,7 @@ func (w *writer) put(c core.Change) error {
 			return err
 		}
 		_, err = w.queue.run(r.ID, r.Name, flag(r.Enabled), int64(r.Status), int64(r.Priority), string(environments),
-			r.SchedulingPolicy, blob(r.Spec), int64(r.CreatedAt))
+			r.SchedulingPolicy, r.ServiceEnvironment, blob(r.Spec), int64(r.CreatedAt))
 	case core.DefinitionPut:
 		r := &c.Row
 		_, err = w.definition.run(r.ID, r.Name, int64(r.Revision), flag(r.Active), blob(r.Spec), int64(r.CreatedAt))
@@ -234,6 +250,8 @@ func (w *writer) put(c core.Change) error {
 		_, err = w.dropClaim.run(c.Token[:])
 	case core.SchedulingPolicyPut, core.SchedulingPolicyDelete, core.TagsPut:
 		err = w.putResource(c)
+	case core.ServiceEnvironmentPut, core.ServiceEnvironmentDelete, core.QuotaSharePut, core.QuotaShareDelete:
+		err = w.putService(c)
 	default:
 		err = w.putOther(c)
 	}
@@ -259,7 +277,7 @@ func (w *writer) putJob(r *core.JobRow, first *core.NewJob) error {
 		return err
 	}
 	if first == nil {
-		n, failure := w.updateJob.run(int64(r.State), int64(r.Flags), int64(r.Attempt), r.Host, int64(r.ScheduledAt),
+		n, failure := w.updateJob.run(int64(r.State), int64(r.Flags), int64(r.Priority), int64(r.Attempt), r.Host, int64(r.ScheduledAt),
 			int64(r.StartedAt), int64(r.StoppedAt), code(r.ExitCode), nullable(r.Reason), nullable(r.StatusReason),
 			int64(r.Next), int64(r.Rest), int64(r.RestAt), counts, gang,
 			retryAt, waits, restReason, failed, r.Seq)
@@ -275,7 +293,8 @@ func (w *writer) putJob(r *core.JobRow, first *core.NewJob) error {
 		r.Basket, int64(r.CreatedAt), int64(r.Attempt), r.Host, int64(r.ScheduledAt), int64(r.StartedAt), int64(r.StoppedAt),
 		code(r.ExitCode), nullable(r.Reason), nullable(r.StatusReason),
 		int64(r.Size), int64(r.Next), int64(r.Rest), int64(r.RestAt), counts, gang,
-		retryAt, waits, maxRunning, restReason, failed); err != nil {
+		retryAt, waits, maxRunning, restReason, failed,
+		int64(r.Kind), int64(r.Priority), r.QuotaShare); err != nil {
 		return err
 	}
 	if first == nil {

@@ -30,30 +30,35 @@ func (s *Store) Load(ctx context.Context, l *core.Loader) (round int64, err erro
 }
 
 func load(ctx context.Context, c *conn, l *core.Loader) (round int64, err error) {
-	if err := c.query(ctx, `SELECT round, job, definition, environment, queue, host, policy, consumable, basket, scheduling_policy
+	if err := c.query(ctx, `SELECT round, job, definition, environment, queue, host, policy, consumable, basket, scheduling_policy, service_environment, quota_share
 		FROM progress`, func(r record) error {
 		round = r.int(0)
 		l.Counters(core.Counters{
 			Job: r.int(1), Definition: r.int(2), Environment: r.int(3), Queue: r.int(4), Host: r.int(5), Policy: r.int(6),
-			Consumable: r.int(7), Basket: r.int(8), SchedulingPolicy: r.int(9),
+			Consumable: r.int(7), Basket: r.int(8), SchedulingPolicy: r.int(9), ServiceEnvironment: r.int(10), QuotaShare: r.int(11),
 		})
 		return nil
 	}); err != nil {
 		return 0, err
 	}
-	var queues []int64
+	var queues []core.QueueRow
 	if err := errors.Join(
 		feed(ctx, c, `SELECT `+environmentColumns+` FROM environments WHERE status < 2 ORDER BY id`, decodeEnvironment, func(e core.EnvironmentRow) error {
 			l.Environment(e)
 			return nil
 		}),
+		feed(ctx, c, `SELECT `+serviceEnvironmentColumns+` FROM service_environments ORDER BY id`, decodeServiceEnvironment,
+			func(row core.ServiceEnvironmentRow) error {
+				l.ServiceEnvironment(row)
+				return nil
+			}),
 		feed(ctx, c, `SELECT `+schedulingPolicyColumns+` FROM scheduling_policies ORDER BY id`, decodeSchedulingPolicy,
 			func(row core.SchedulingPolicyRow) error {
 				l.SchedulingPolicy(row)
 				return nil
 			}),
 		feed(ctx, c, `SELECT `+queueColumns+` FROM queues WHERE status < 2 ORDER BY id`, decodeQueue, func(q core.QueueRow) error {
-			queues = append(queues, q.ID)
+			queues = append(queues, core.QueueRow{ID: q.ID, ServiceEnvironment: q.ServiceEnvironment})
 			return l.Queue(q)
 		}),
 		feed(ctx, c, `SELECT `+hostColumns+` FROM hosts
@@ -63,6 +68,7 @@ func load(ctx context.Context, c *conn, l *core.Loader) (round int64, err error)
 			l.Consumable(row)
 			return nil
 		}),
+		feed(ctx, c, `SELECT `+quotaShareColumns+` FROM quota_shares ORDER BY id`, decodeQuotaShare, l.QuotaShare),
 		feed(ctx, c, `SELECT `+basketColumns+` FROM baskets ORDER BY id`, decodeBasket, l.Basket),
 		c.query(ctx, `SELECT name, max(revision) FROM definitions GROUP BY name`, func(r record) error {
 			l.Revision(r.text(0), r.int32(1))
@@ -77,7 +83,7 @@ func load(ctx context.Context, c *conn, l *core.Loader) (round int64, err error)
 
 // loadJobs feeds the active jobs, queue by queue and state by state along the
 // listing index, so that ended ones are not even looked at; then the children.
-func loadJobs(ctx context.Context, c *conn, l *core.Loader, queues []int64) error {
+func loadJobs(ctx context.Context, c *conn, l *core.Loader, queues []core.QueueRow) error {
 	var gangs []batch.JobID
 	job := func(j core.JobRow) error {
 		if j.Gang != nil {
@@ -86,14 +92,18 @@ func loadJobs(ctx context.Context, c *conn, l *core.Loader, queues []int64) erro
 		return l.Job(j)
 	}
 	for _, q := range queues {
-		for _, state := range []batch.JobState{batch.Submitted, batch.Pending} {
+		whole, single := []batch.JobState{batch.Submitted, batch.Pending}, []batch.JobState{batch.Runnable, batch.Starting, batch.Running}
+		if q.ServiceEnvironment != 0 { // few, and with more to say
+			whole, single = append(whole, single...), nil
+		}
+		for _, state := range whole {
 			if err := feed(ctx, c, `SELECT `+jobColumns+` FROM jobs j INDEXED BY jobs_by_queue
-				WHERE child = 0 AND queue = ? AND state = ? ORDER BY seq`, decodeJob, job, q, int64(state)); err != nil {
+				WHERE child = 0 AND queue = ? AND state = ? ORDER BY seq`, decodeJob, job, q.ID, int64(state)); err != nil {
 				return err
 			}
 		}
-		for _, state := range []batch.JobState{batch.Runnable, batch.Starting, batch.Running} {
-			if err := loadSingle(ctx, c, job, q, state); err != nil {
+		for _, state := range single {
+			if err := loadSingle(ctx, c, job, q.ID, state); err != nil {
 				return err
 			}
 		}
@@ -113,7 +123,7 @@ func loadJobs(ctx context.Context, c *conn, l *core.Loader, queues []int64) erro
 		if err := feed(ctx, c, `SELECT `+jobColumns+` FROM jobs p INDEXED BY jobs_by_queue
 			CROSS JOIN jobs j ON j.id = p.id AND j.child > p.next
 			WHERE p.child = 0 AND p.queue = ? AND p.state = ? AND p.size > 0 AND j.state >= 5
-			ORDER BY p.seq, j.child`, decodeJob, l.Job, q, int64(batch.Pending)); err != nil {
+			ORDER BY p.seq, j.child`, decodeJob, l.Job, q.ID, int64(batch.Pending)); err != nil {
 			return err
 		}
 	}

@@ -92,9 +92,10 @@ func all[T any](rows *sql.Rows, err error, decode func(record) (T, error)) (out 
 const jobColumns = `j.seq, j.id, j.child, j.queue, j.definition, j.state, j.flags, j.vcpu, j.memory, j.gpus,
 	j.max_attempts, j.policy, j.timeout, j.basket, j.created_at, j.attempt, j.host, j.scheduled_at, j.started_at, j.stopped_at, j.exit_code,
 	j.reason, j.status_reason, j.size, j.next, j.rest, j.rest_at, j.counts, j.gang,
-	j.retry_at, j.waits, j.max_running, j.rest_reason, j.failed`
+	j.retry_at, j.waits, j.max_running, j.rest_reason, j.failed,
+	j.kind, j.priority, j.quota_share`
 
-const jobWidth = 34
+const jobWidth = 37
 
 func decodeJob(r record) (core.JobRow, error) {
 	j := core.JobRow{
@@ -106,6 +107,7 @@ func decodeJob(r record) (core.JobRow, error) {
 		StartedAt: r.instant(18), StoppedAt: r.instant(19), ExitCode: r.code(20), Reason: r.text(21), StatusReason: r.text(22),
 		Size: r.int32(23), Next: r.int32(24), Rest: batch.JobState(r.int(25)), RestAt: r.instant(26),
 		RetryAt: r.instant(29), MaxRunning: r.int32(31), RestReason: r.text(32),
+		Kind: core.Kind(r.int(34)), Priority: r.int32(35), QuotaShare: r.int(36),
 	}
 	if copy(j.Ref.ID[:], r.bytes(1)) != len(j.Ref.ID) {
 		return j, fmt.Errorf("job %d has an id of %d bytes", j.Seq, len(r.bytes(1)))
@@ -204,12 +206,12 @@ func decodeEnvironment(r record) (core.EnvironmentRow, error) {
 	}, nil
 }
 
-const queueColumns = `id, name, enabled, status, priority, environments, scheduling_policy, spec, created_at`
+const queueColumns = `id, name, enabled, status, priority, environments, scheduling_policy, service_environment, spec, created_at`
 
 func decodeQueue(r record) (core.QueueRow, error) {
 	q := core.QueueRow{
 		ID: r.int(0), Name: r.text(1), Enabled: r.int(2) != 0, Status: core.Status(r.int(3)), Priority: r.int32(4),
-		SchedulingPolicy: r.int(6), Spec: r.bytes(7), CreatedAt: r.instant(8),
+		SchedulingPolicy: r.int(6), ServiceEnvironment: r.int(7), Spec: r.bytes(8), CreatedAt: r.instant(9),
 	}
 	if err := json.Unmarshal([]byte(r.text(5)), &q.Environments); err != nil {
 		return q, fmt.Errorf("environments of queue %s: %w", q.Name, err)

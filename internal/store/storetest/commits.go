@@ -106,6 +106,7 @@ func testRefused(t *testing.T, h Harness) {
 	s := open(t, h)
 	w := newWorld(t, s)
 	w.setUp(1)
+	w.serviceSetUp()
 	w.do(submission(1, 0), submission(2, 0), submission(3, 3))
 	w.place(1)
 	w.do(w.end(0), core.CreateConsumable{Name: "r"})
@@ -158,6 +159,11 @@ func testRefused(t *testing.T, h Harness) {
 		{"two queues of a name", core.QueuePut{Row: core.QueueRow{ID: 2, Name: "q"}}},
 		{"two revisions of a number", core.DefinitionPut{Row: core.DefinitionRow{ID: 2, Name: "d", Revision: 1}}},
 		{"revision zero", core.DefinitionPut{Row: core.DefinitionRow{ID: 2, Name: "d2"}}},
+		{"two service environments of a name", core.ServiceEnvironmentPut{Row: core.ServiceEnvironmentRow{ID: 2, Name: "s"}}},
+		{"two quota shares of a name", core.QuotaSharePut{Row: core.QuotaShareRow{ID: 9, Queue: 3, Name: "a"}}},
+		{"a quota share of no queue", core.QuotaSharePut{Row: core.QuotaShareRow{ID: 9, Queue: 99, Name: "x"}}},
+		{"a service job that is an array", add(array, func(r *core.JobRow) { r.Kind = core.Service })},
+		{"a kind of job that there is not", add(fresh, func(r *core.JobRow) { r.Kind = 2 })},
 		{"two consumable resources of a name", core.ConsumablePut{Row: core.ConsumableRow{ID: 2, Name: "r"}}},
 		{"less than nothing of a consumable resource", core.ConsumablePut{Row: core.ConsumableRow{ID: 2, Name: "s", Total: -1}}},
 		{"less than nothing in use", core.ConsumablePut{Row: core.ConsumableRow{ID: 2, Name: "s", InUse: -1}}},
@@ -254,20 +260,22 @@ func testCancelled(t *testing.T, h Harness) {
 			_, err := s.ListJobs(ctx, store.JobFilter{Queue: 1, State: batch.Runnable, Limit: 1})
 			return err
 		},
-		"Ended":              func() error { _, err := s.Ended(ctx, w.now, 1); return err },
-		"Environments":       func() error { _, err := s.Environments(ctx); return err },
-		"Queues":             func() error { _, err := s.Queues(ctx); return err },
-		"Definitions":        func() error { _, err := s.Definitions(ctx, store.DefinitionFilter{Limit: 1}); return err },
-		"DefinitionsByID":    func() error { _, err := s.DefinitionsByID(ctx, []int64{1}); return err },
-		"Hosts":              func() error { _, err := s.Hosts(ctx, []int64{1}); return err },
-		"Consumables":        func() error { _, err := s.Consumables(ctx, store.ConsumableFilter{Limit: 1}); return err },
-		"Consumers":          func() error { _, err := s.Consumers(ctx, store.ConsumerFilter{Resource: "r", Limit: 1}); return err },
-		"Baskets":            func() error { _, err := s.Baskets(ctx, []int64{1}); return err },
-		"SchedulingPolicies": func() error { _, err := s.SchedulingPolicies(ctx); return err },
-		"EnvironmentsByID":   func() error { _, err := s.EnvironmentsByID(ctx, []int64{1}); return err },
-		"QueuesByID":         func() error { _, err := s.QueuesByID(ctx, []int64{1}); return err },
-		"Tags":               func() error { _, err := s.Tags(ctx, []core.Tagged{{Kind: 1, ID: 1}}); return err },
-		"Policies":           func() error { _, err := s.Policies(ctx, []int64{1}); return err },
+		"Ended":               func() error { _, err := s.Ended(ctx, w.now, 1); return err },
+		"Environments":        func() error { _, err := s.Environments(ctx); return err },
+		"Queues":              func() error { _, err := s.Queues(ctx); return err },
+		"Definitions":         func() error { _, err := s.Definitions(ctx, store.DefinitionFilter{Limit: 1}); return err },
+		"DefinitionsByID":     func() error { _, err := s.DefinitionsByID(ctx, []int64{1}); return err },
+		"Hosts":               func() error { _, err := s.Hosts(ctx, []int64{1}); return err },
+		"Consumables":         func() error { _, err := s.Consumables(ctx, store.ConsumableFilter{Limit: 1}); return err },
+		"ServiceEnvironments": func() error { _, err := s.ServiceEnvironments(ctx); return err },
+		"QuotaShares":         func() error { _, err := s.QuotaShares(ctx, 1); return err },
+		"Consumers":           func() error { _, err := s.Consumers(ctx, store.ConsumerFilter{Resource: "r", Limit: 1}); return err },
+		"Baskets":             func() error { _, err := s.Baskets(ctx, []int64{1}); return err },
+		"SchedulingPolicies":  func() error { _, err := s.SchedulingPolicies(ctx); return err },
+		"EnvironmentsByID":    func() error { _, err := s.EnvironmentsByID(ctx, []int64{1}); return err },
+		"QueuesByID":          func() error { _, err := s.QueuesByID(ctx, []int64{1}); return err },
+		"Tags":                func() error { _, err := s.Tags(ctx, []core.Tagged{{Kind: 1, ID: 1}}); return err },
+		"Policies":            func() error { _, err := s.Policies(ctx, []int64{1}); return err },
 	}
 	for name, call := range calls {
 		if err := call(); !errors.Is(err, context.Canceled) {

@@ -19,12 +19,14 @@ func Same(t *rapid.T, stores ...store.Store) {
 	w := newWorld(t, stores...)
 	c := &chaos{world: w, t: t, vcpus: 3}
 	w.setUp(c.vcpus)
+	w.serviceSetUp()
 	t.Repeat(map[string]func(*rapid.T){
 		"submit":   c.submit,
 		"resource": c.resource,
 		"change":   c.change,
 		"end":      c.endJob,
 		"consume":  c.consumable,
+		"service":  c.service,
 		"place":    func(t *rapid.T) { w.state.Place(w.now, rapid.IntRange(0, 4).Draw(t, "budget"), &w.out) },
 		"report":   c.report,
 		"prune":    c.prune,
@@ -318,5 +320,6 @@ func (c *chaos) readAll(s store.Store) (names []string, results []any) {
 	policies, err := s.Policies(ctx, ids)
 	add("policies", policies, err)
 	c.readConsumables(s, add)
+	c.readServices(s, add)
 	return names, results
 }

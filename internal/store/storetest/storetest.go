@@ -55,6 +55,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Harness) {
 		{"deleted resources leave what jobs refer to", testDeleted},
 		{"tags are changed and go", testTags},
 		{"jobs are found by what they consume", testConsumers},
+		{"service jobs wait in their quota shares", testService},
 		{"a cancelled context is obeyed", testCancelled},
 		{"a full store recovers", testFull},
 	} {
@@ -137,6 +138,8 @@ func testEmpty(t *testing.T, h Harness) {
 	same(t, "definitions by id", 0, len(must[[]core.DefinitionRow](t)(s.DefinitionsByID(ctx, []int64{1}))))
 	same(t, "hosts", 0, len(must[[]core.HostRow](t)(s.Hosts(ctx, []int64{1}))))
 	same(t, "policies", 0, len(must[[]core.PolicyRow](t)(s.Policies(ctx, []int64{1}))))
+	same(t, "service environments", 0, len(must[[]core.ServiceEnvironmentRow](t)(s.ServiceEnvironments(ctx))))
+	same(t, "quota shares", 0, len(must[[]core.QuotaShareRow](t)(s.QuotaShares(ctx, 1))))
 	same(t, "consumable resources", 0, len(must[[]core.ConsumableRow](t)(s.Consumables(ctx, store.ConsumableFilter{Limit: 10}))))
 	same(t, "consumers", 0, len(must[[]store.Job](t)(s.Consumers(ctx, store.ConsumerFilter{Resource: "r", Limit: 10}))))
 	same(t, "baskets", 0, len(must[[]core.BasketRow](t)(s.Baskets(ctx, []int64{1}))))

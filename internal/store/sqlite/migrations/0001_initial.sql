@@ -18,10 +18,12 @@ CREATE TABLE progress (
     policy      INTEGER NOT NULL,
     consumable  INTEGER NOT NULL,
     basket      INTEGER NOT NULL,
-    scheduling_policy INTEGER NOT NULL
+    scheduling_policy INTEGER NOT NULL,
+    service_environment INTEGER NOT NULL,
+    quota_share INTEGER NOT NULL
 ) STRICT;
 
-INSERT INTO progress VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+INSERT INTO progress VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 
 -- status: 0 valid, 1 being deleted, 2 deleted. Rows of deleted resources are kept
 -- for the jobs that refer to them; their names are free.
@@ -46,9 +48,29 @@ CREATE TABLE queues (
     priority          INTEGER NOT NULL,
     environments      TEXT    NOT NULL, -- a JSON array of ids in the order of preference
     scheduling_policy INTEGER NOT NULL, -- zero for none
+    service_environment INTEGER NOT NULL, -- zero unless it is for service jobs
     spec              BLOB,
     created_at        INTEGER NOT NULL,
     CHECK (status = 0 OR enabled = 0)
+) STRICT;
+
+CREATE TABLE service_environments (
+    id         INTEGER PRIMARY KEY CHECK (id > 0),
+    name       TEXT    NOT NULL UNIQUE,
+    enabled    INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+    spec       BLOB,
+    created_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE quota_shares (
+    id         INTEGER PRIMARY KEY CHECK (id > 0),
+    queue      INTEGER NOT NULL REFERENCES queues (id) DEFERRABLE INITIALLY DEFERRED,
+    name       TEXT    NOT NULL,
+    enabled    INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+    status     INTEGER NOT NULL CHECK (status BETWEEN 0 AND 1),
+    spec       BLOB,
+    created_at INTEGER NOT NULL,
+    UNIQUE (queue, name)
 ) STRICT;
 
 CREATE UNIQUE INDEX queues_by_name ON queues (name) WHERE status < 2;
@@ -139,6 +161,9 @@ CREATE TABLE jobs (
     policy        INTEGER NOT NULL,
     timeout       INTEGER NOT NULL, -- seconds; zero for none
     basket         INTEGER NOT NULL, -- zero for none
+    kind          INTEGER NOT NULL CHECK (kind IN (0, 1)), -- 1 for a service job
+    priority      INTEGER NOT NULL,
+    quota_share   INTEGER NOT NULL, -- zero for none
     created_at    INTEGER NOT NULL,
 
     attempt       INTEGER NOT NULL CHECK (attempt BETWEEN 0 AND max_attempts),
@@ -177,7 +202,8 @@ CREATE TABLE jobs (
     CHECK (waits IS NULL OR state = 1),
     CHECK ((size > 0 AND rest = 6) = (rest_at <> 0)),
     CHECK ((size > 0) = (counts IS NOT NULL)),
-    CHECK (gang IS NULL OR (size = 0 AND child = 0))
+    CHECK (gang IS NULL OR (size = 0 AND child = 0)),
+    CHECK (kind = 0 OR (size = 0 AND child = 0))
 ) STRICT;
 
 -- Lists a queue, newest first, and finds what is active after a start. Children
