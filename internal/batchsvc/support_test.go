@@ -72,15 +72,15 @@ func supports() []support {
 		{
 			operation: "RegisterJobDefinition",
 			works: "jobDefinitionName type parameters containerProperties retryStrategy propagateTags timeout tags " +
-				"platformCapabilities consumableResourceProperties nodeProperties",
-			kept: "schedulingPriority ecsProperties eksProperties",
+				"platformCapabilities consumableResourceProperties nodeProperties ecsProperties",
+			kept: "schedulingPriority eksProperties",
 			note: "What cannot run yet is refused by SubmitJob, which names it.",
 		},
 		{
 			operation: "SubmitJob",
 			works: "jobName jobQueue shareIdentifier schedulingPriorityOverride arrayProperties dependsOn jobDefinition parameters containerOverrides retryStrategy " +
-				"propagateTags timeout tags consumableResourcePropertiesOverride nodeOverrides",
-			refused: "ecsPropertiesOverride eksPropertiesOverride",
+				"propagateTags timeout tags consumableResourcePropertiesOverride nodeOverrides ecsPropertiesOverride",
+			refused: "eksPropertiesOverride",
 			note:    "A share or a priority needs a queue with a fair share policy, as on AWS.",
 		},
 		{operation: "SubmitServiceJob", works: "jobName jobQueue schedulingPriority quotaShareName tags clientToken", kept: "retryStrategy serviceRequestPayload serviceJobType shareIdentifier preemptionConfiguration timeoutConfig", note: "The job waits: nothing runs service jobs yet."},
