@@ -74,6 +74,9 @@ func measureMillion(ctx context.Context, b *bench) (*table, error) {
 		fmt.Sprintf("%s B", count(float64(heavy.Resident-light.Resident)/n)))
 	t.row("the same, live heap, MiB", short(mib(light.Heap)), short(mib(heavy.Heap)),
 		fmt.Sprintf("%s B", count(float64(heavy.Heap-light.Heap)/n)))
+	if err := b.measureReads(ctx, full, t); err != nil {
+		return nil, err
+	}
 	t.row("database, MiB", "", short(mib(file.Size())), fmt.Sprintf("%s B", count(float64(file.Size())/n)))
 	t.note("Starts are medians of %d (least–most), the files in the page cache. The jobs were queued by the engine's own rounds and "+
 		"the store in this program's process, not over HTTP: %s jobs/s, each durable. "+
