@@ -14,9 +14,9 @@ type array struct {
 
 	// own are the children with a row of their own: those that have started,
 	// and those that something happened to alone. Of them, succeeded and failed
-	// have ended, marked wait for dependencies and are to end then; the others
-	// are in State.jobs as well, waiting to be tried again or on a host.
-	own, succeeded, failed, marked depend.Set
+	// have ended and held wait for dependencies still; the others are in
+	// State.jobs as well, waiting to be tried again or on a host.
+	own, succeeded, failed, held depend.Set
 
 	// again are the children that wait to be tried again and may.
 	again heap.Heap[*job]
@@ -145,6 +145,13 @@ func (s *State) failRest(now batch.Instant, p *job, reason string) {
 	a.rest, a.restAt, a.restReason = batch.Failed, now, reason
 	p.queue.waiting.Touch()
 	s.tell(p)
+}
+
+// hold makes the record of a child that waits for dependencies.
+func (s *State) hold(p *job, index int32) *job {
+	c := s.newChild(p, index)
+	p.array.held.Add(index)
+	return c
 }
 
 // failChild fails a child that has no row.

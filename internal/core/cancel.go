@@ -80,6 +80,9 @@ func (s *State) endWaiting(now batch.Instant, j *job, flag Flags, reason string,
 			s.reasons[j.ref] = reason
 		}
 		s.put(j, ended{}, out)
+		if j.parent != nil {
+			s.reviewLater(j.parent)
+		}
 	case batch.Submitted, batch.Starting, batch.Running, batch.Succeeded, batch.Failed:
 	}
 }
@@ -123,10 +126,7 @@ func (s *State) endChild(now batch.Instant, p *job, ref batch.JobRef, flag Flags
 	if p.flags&(Cancelled|Terminated) != 0 {
 		return // it ends with all the others
 	}
-	c := s.newChild(p, index)
-	a.marked.Add(index)
-	s.endWaiting(now, c, flag, reason, out)
-	s.reviewLater(p)
+	s.endWaiting(now, s.hold(p, index), flag, reason, out)
 	s.put(p, ended{}, out)
 }
 

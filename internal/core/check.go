@@ -186,7 +186,7 @@ func (s *State) Fingerprint() uint64 {
 			write(*j.waits)
 		}
 		if a := j.array; a != nil {
-			write(a.own, a.succeeded, a.failed, a.marked, a.again.Len())
+			write(a.own, a.succeeded, a.failed, a.held, a.again.Len())
 		}
 	}
 	return binary.BigEndian.Uint64(h.Sum(nil))

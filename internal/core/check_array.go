@@ -39,9 +39,9 @@ func (s *State) checkArrays(counts map[*job][batch.JobStates]int32, bad func(str
 				bad("array job %s has children %v that are %s", ref, set, what)
 			}
 		}
-		for i := range a.marked.All {
-			if c := s.jobs[batch.ChildRef(ref.ID, int(i))]; c == nil || c.state != batch.Pending || c.flags&(Cancelled|Terminated) == 0 {
-				bad("child %s:%d is marked, and not waiting to be ended", ref, i)
+		for i := range a.held.All {
+			if c := s.jobs[batch.ChildRef(ref.ID, int(i))]; c == nil || c.state != batch.Pending || p.waits == nil {
+				bad("child %s:%d is held, and waits for nothing", ref, i)
 			}
 		}
 		if a.maxRunning > 0 && a.counts[batch.Starting]+a.counts[batch.Running] > a.maxRunning {

@@ -213,7 +213,7 @@ func (l *Loader) node(j *job, row JobRow) error {
 func (l *Loader) child(j *job, index int32) {
 	l.active[j.parent].Add(index)
 	if j.state == batch.Pending {
-		j.parent.array.marked.Add(index)
+		j.parent.array.held.Add(index)
 	}
 }
 

@@ -145,7 +145,7 @@ func (s *State) finish(j *job, to batch.JobState, end ended, out *Output) {
 		return
 	}
 	index := j.ref.Child - 1
-	p.array.marked.Remove(index)
+	p.array.held.Remove(index)
 	if to == batch.Succeeded {
 		p.array.succeeded.Add(index)
 	} else {

@@ -118,18 +118,9 @@ func (s *State) reviewArray(now batch.Instant, p *job, heard bool, budget *int, 
 		if s.jobs[p.ref] != p {
 			return
 		}
-		for i := range depend.Intersect(p.array.marked, c.over).All {
-			if *budget <= 0 {
-				s.reviewLater(p)
-				break
-			}
-			*budget--
-			again = true
-			child := s.jobs[batch.ChildRef(p.ref.ID, int(i))]
-			s.finish(child, batch.Failed, ended{at: now, statusReason: s.reasons[child.ref]}, out)
-			if s.jobs[p.ref] != p {
-				return
-			}
+		again = s.reviewHeld(now, p, c, budget, out) || again
+		if s.jobs[p.ref] != p {
+			return
 		}
 		again = again && *budget > 0
 	}
@@ -172,6 +163,39 @@ func (s *State) childrenOf(p *job) (c children) {
 	return c
 }
 
+// reviewHeld goes on with the children that have records and wait.
+func (s *State) reviewHeld(now batch.Instant, p *job, c children, budget *int, out *Output) (again bool) {
+	news := depend.Intersect(p.array.held, depend.Union(c.met, depend.Union(c.lost, c.over)))
+	for i := range news.All {
+		if *budget <= 0 {
+			s.reviewLater(p)
+			return again
+		}
+		child := s.jobs[batch.ChildRef(p.ref.ID, int(i))]
+		switch ending := child.flags&(Cancelled|Terminated) != 0; {
+		case ending && c.over.Has(i):
+			s.finish(child, batch.Failed, ended{at: now, statusReason: s.reasons[child.ref]}, out)
+		case ending:
+			continue
+		case c.lost.Has(i):
+			s.finish(child, batch.Failed, ended{at: now, statusReason: reasonDependency}, out)
+		case c.met.Has(i):
+			p.array.held.Remove(i)
+			child.move(batch.Runnable)
+			s.enqueue(child)
+			s.put(child, ended{}, out)
+		default:
+			continue
+		}
+		*budget--
+		again = true
+		if s.jobs[p.ref] != p {
+			return false
+		}
+	}
+	return again
+}
+
 // moveChildren makes ready what waits for nothing and fails what has lost what
 // it depends on.
 func (s *State) moveChildren(now batch.Instant, p *job, c children, budget *int, out *Output) (again bool) {
@@ -185,51 +209,76 @@ func (s *State) moveChildren(now batch.Instant, p *job, c children, budget *int,
 		a.counts[batch.Pending] -= ready.Len()
 		a.counts[batch.Runnable] += ready.Len()
 		p.queue.waiting.Touch()
-		others = depend.Subtract(others, ready)
 	}
 	if _, failed := p.waits.Whole(); failed && s.reasons[p.ref] == "" {
 		s.reasons[p.ref] = reasonDependency
 	}
-	lost := depend.Intersect(c.lost, others)
-	if n := lost.Len(); n > 0 && n == others.Len() {
-		s.failRest(now, p, reasonDependency)
-		return true
-	}
-	return s.failChildren(now, p, lost, 0, reasonDependency, budget, out)
+	lost := depend.Intersect(c.lost, depend.Subtract(others, c.met))
+	return s.failChildren(now, p, lost, reasonDependency, budget, out)
 }
 
 // endChildren fails, of an array job that is to end, what is ready and what
 // waits for nothing that has not ended.
 func (s *State) endChildren(now batch.Instant, p *job, c children, budget *int, out *Output) (again bool) {
 	a := p.array
-	if a.rest == batch.Pending && p.waits.Closed() && (!p.waits.Sequential || a.counts[batch.Starting]+a.counts[batch.Running] == 0) {
-		n := p.waits.Ready.Len() // they fail with the others, in one stroke
+	if a.rest != batch.Pending {
+		return s.failRows(now, p, p.waits.Ready.Clone(), p.flags&(Cancelled|Terminated), s.reasons[p.ref], budget, out)
+	}
+	if n := p.waits.Ready.Len(); n > 0 { // they go with the others
+		c.over = depend.Union(c.over, p.waits.Ready)
 		a.counts[batch.Runnable] -= n
 		a.counts[batch.Pending] += n
 		p.waits.Ready = nil
-		s.failRest(now, p, "")
-		return true
+		p.queue.waiting.Touch()
 	}
-	gone := p.waits.Ready
-	if a.rest == batch.Pending {
-		gone = depend.Union(gone, depend.Intersect(c.over, p.others()))
+	if p.waits.Sequential && p.waits.Closed() && a.counts[batch.Starting]+a.counts[batch.Running] == 0 {
+		c.over = depend.Of(0, a.size)
 	}
-	return s.failChildren(now, p, gone.Clone(), p.flags&(Cancelled|Terminated), s.reasons[p.ref], budget, out)
+	return s.failChildren(now, p, depend.Intersect(c.over, p.others()), "", budget, out)
 }
 
-// failChildren fails children without a row while there is budget.
-func (s *State) failChildren(now batch.Instant, p *job, which depend.Set, flag Flags, reason string, budget *int, out *Output) (again bool) {
+// failChildren fails some of the children that wait and have no row, while there
+// is budget. If they are the most of them, the few others get rows, and these
+// fail in one stroke; else they get rows. With an empty reason they fail as their
+// array job does.
+func (s *State) failChildren(now batch.Instant, p *job, which depend.Set, reason string, budget *int, out *Output) (again bool) {
+	if len(which) == 0 {
+		return false
+	}
+	flags, why := Flags(0), reason
+	if reason == "" {
+		flags, why = p.flags&(Cancelled|Terminated), s.reasons[p.ref]
+	}
+	spared := depend.Subtract(p.others(), which)
+	if spared.Len() >= which.Len() {
+		return s.failRows(now, p, which, flags, why, budget, out)
+	}
+	for i := range spared.All {
+		if *budget <= 0 {
+			s.reviewLater(p)
+			return true
+		}
+		*budget--
+		c := s.hold(p, i)
+		if c.flags = flags; flags != 0 {
+			s.reasons[c.ref] = why
+		}
+		s.put(c, ended{}, out)
+	}
+	s.failRest(now, p, reason)
+	return true
+}
+
+// failRows fails children and gives each a row, while there is budget.
+func (s *State) failRows(now batch.Instant, p *job, which depend.Set, flags Flags, reason string, budget *int, out *Output) (again bool) {
 	for i := range which.All {
 		if *budget <= 0 {
 			s.reviewLater(p)
 			return true
 		}
 		*budget--
-		s.failChild(now, p, i, flag, reason, out)
 		again = true
-		if s.jobs[p.ref] != p {
-			return false
-		}
+		s.failChild(now, p, i, flags, reason, out)
 	}
 	return again
 }
@@ -241,7 +290,7 @@ func (j *job) simplify() {
 	if a.rest == batch.Pending && len(j.others()) == 0 {
 		a.rest, j.waits.Ready = batch.Runnable, nil
 	}
-	if a.rest != batch.Pending && len(j.waits.Ready) == 0 && len(a.marked) == 0 {
+	if a.rest != batch.Pending && len(j.waits.Ready) == 0 && len(a.held) == 0 {
 		j.waits = nil
 	}
 }

@@ -1,19 +1,24 @@
 package sim
 
 import (
+	"context"
+
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/core"
 	"github.com/bargehq/barge/internal/engine"
 )
 
-// machine runs attempts. It outlives the server, as containers do; what its
-// supervisor (part of the server) knows does not.
+// machine runs attempts, on one host for each environment. It outlives the
+// server, as containers do; what its supervisor (part of the server) knows does
+// not.
 type machine struct {
 	w        *World
 	attempts map[batch.AttemptID]*process
 	starts   map[batch.AttemptID]int
 	live     map[batch.JobRef]batch.AttemptID // for at most one at a time
 	known    map[batch.AttemptID]bool         // to this life of the server: true once its end is waited for
+	gone     map[int64]bool                   // environments whose host is lost
+	losses   map[int64]int                    // how often it was
 }
 
 // process is an attempt on the machine, until the report of its end is durable.
@@ -22,6 +27,7 @@ type process struct {
 	ended                bool
 	code                 int32
 	stored               bool // the report that it runs is durable
+	environment          int64
 }
 
 func (m *machine) init(w *World) {
@@ -29,17 +35,64 @@ func (m *machine) init(w *World) {
 	m.attempts = make(map[batch.AttemptID]*process)
 	m.starts = make(map[batch.AttemptID]int)
 	m.live = make(map[batch.JobRef]batch.AttemptID)
+	m.gone, m.losses = make(map[int64]bool), make(map[int64]int)
 }
 
 func (m *machine) serverBack() { m.known = make(map[batch.AttemptID]bool) }
 
-// scale brings a host of four vCPUs at the most.
+// scale brings a host of four vCPUs at the most, now and then for a while only.
 func (m *machine) scale(want core.Scale) {
+	if m.gone[want.Environment] {
+		m.soon(100, func() { m.lose(want) })
+		return
+	}
+	if m.w.chance(2) {
+		life := m.w.life
+		m.w.after(m.w.rng.Int64N(200_000), func() {
+			if m.w.life == life && m.w.rounds != nil && !m.w.calm && !m.gone[want.Environment] {
+				m.lose(want)
+			}
+		})
+	}
 	seen := core.HostSeen{
 		Environment: want.Environment, Name: "machine",
 		Capacity: batch.Resources{MilliVCPU: min(want.VCPU, 4000), MemoryMiB: 4096},
 	}
 	m.soon(100, func() { m.report(seen, nil) })
+}
+
+// lose takes the host away with all that runs on it. When the server has stored
+// that, it comes back, empty.
+func (m *machine) lose(want core.Scale) {
+	e := want.Environment
+	m.gone[e] = true
+	m.losses[e]++
+	for id, p := range m.attempts {
+		if p.environment == e {
+			delete(m.attempts, id)
+			if m.live[id.Job] == id {
+				delete(m.live, id.Job)
+			}
+		}
+	}
+	m.w.stats.Losses++
+	// It is not said twice: an instance's name never comes back in truth.
+	m.w.inbox = append(m.w.inbox, engine.Call{Input: core.HostLost{Environment: e, Name: "machine"}, Report: true, Done: func(core.Reply, error) {
+		m.soon(5000, func() {
+			m.gone[e] = false
+			m.scale(want)
+		})
+	}})
+}
+
+// environmentOf returns whose a host is.
+func (m *machine) environmentOf(host int64) int64 {
+	rows, err := m.w.store.Hosts(context.Background(), []int64{host})
+	if err != nil || len(rows) != 1 {
+		m.w.bad("host %d is not stored (%v)", host, err)
+		return 0
+	}
+	return rows[0].Environment
 }
 
 // soon runs do within ms, unless the server has died meanwhile.
@@ -65,12 +118,17 @@ func (m *machine) report(in core.Input, durable func()) {
 }
 
 // start runs an attempt, unless it is here already.
-func (m *machine) start(id batch.AttemptID) {
-	if _, ok := m.known[id]; ok {
+func (m *machine) start(e core.Start) {
+	id, environment := e.Attempt, m.environmentOf(e.Host)
+	if _, ok := m.known[id]; ok || m.gone[environment] {
 		return
 	}
 	m.known[id] = false
+	losses := m.losses[environment]
 	m.soon(50, func() {
+		if m.losses[environment] != losses {
+			return
+		}
 		m.known[id] = true
 		p := m.attempts[id]
 		if p == nil {
@@ -78,7 +136,7 @@ func (m *machine) start(id batch.AttemptID) {
 				m.end(id, core.AttemptEnded{Attempt: id, StoppedAt: m.w.now, Reason: "CannotPullContainerError: no", StatusReason: "Task failed to start"})
 				return
 			}
-			p = &process{startedAt: m.w.now}
+			p = &process{startedAt: m.w.now, environment: environment}
 			m.attempts[id] = p
 			if m.starts[id]++; m.starts[id] > 1 {
 				m.w.bad("attempt %s is started again", id)
@@ -98,8 +156,9 @@ func (m *machine) start(id batch.AttemptID) {
 }
 
 // attach takes up an attempt after a restart; one that is not here is lost.
-func (m *machine) attach(id batch.AttemptID) {
-	if _, ok := m.known[id]; ok {
+func (m *machine) attach(e core.Attach) {
+	id := e.Attempt
+	if _, ok := m.known[id]; ok || m.gone[m.environmentOf(e.Host)] {
 		return
 	}
 	m.known[id] = true

@@ -8,7 +8,7 @@ import (
 
 var (
 	seed  = flag.Uint64("seed", 0, "run this seed only")
-	seeds = flag.Int("seeds", 200, "how many seeds to run")
+	seeds = flag.Int("seeds", 60, "how many seeds to run")
 	turns = flag.Int("turns", 1500, "turns of a run before its faults cease")
 )
 

@@ -57,6 +57,7 @@ type Stats struct {
 	// Late are submits that depended on what had ended, Dependent are attempts
 	// of jobs that depend on others, Lost are jobs that failed with one.
 	Late, Dependent, Lost int
+	Losses                int // of hosts
 	End                   batch.Instant
 }
 
@@ -260,8 +261,8 @@ func (w *World) committed(r store.Round) {
 
 func (w *World) sinks() engine.Sinks {
 	return engine.Sinks{
-		Start:  func(e core.Start) { w.machine.start(e.Attempt) },
-		Attach: func(e core.Attach) { w.machine.attach(e.Attempt) },
+		Start:  func(e core.Start) { w.machine.start(e) },
+		Attach: func(e core.Attach) { w.machine.attach(e) },
 		Stop:   func(e core.Stop) { w.machine.stop(e.Attempt) },
 		Scale:  func(e core.Scale) { w.machine.scale(e) },
 	}
