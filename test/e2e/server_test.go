@@ -68,10 +68,14 @@ func need(t *testing.T, what string, err error) {
 	if err == nil {
 		return
 	}
-	if slices.Contains(strings.Split(os.Getenv("BARGE_REQUIRE"), ","), what) {
+	if required(what) {
 		t.Fatalf("BARGE_REQUIRE names %s: %v", what, err)
 	}
 	t.Skipf("needs %s: %v", what, err)
+}
+
+func required(what string) bool {
+	return slices.Contains(strings.Split(os.Getenv("BARGE_REQUIRE"), ","), what)
 }
 
 // patience is how long the machine may take for what should take moments.
