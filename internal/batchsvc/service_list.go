@@ -28,21 +28,19 @@ func (s *Service) ListServiceJobs(ctx context.Context, in *batchapi.ListServiceJ
 		}
 	}
 	out := &batchapi.ListServiceJobsResponse{JobSummaryList: []batchapi.ServiceJobSummary{}}
+	if len(jobs) == 0 || jobs[0].Kind != core.Service { // nor is any other of its queue
+		return out, nil
+	}
 	if len(jobs) > limit {
 		jobs = jobs[:limit]
 		out.NextToken = position(&f, &jobs[limit-1])
-	}
-	if len(jobs) == 0 {
-		return out, nil
 	}
 	kind, err := s.sharingOf(ctx, jobs[0].Queue)
 	if err != nil {
 		return nil, err
 	}
 	for i := range jobs {
-		if j := &jobs[i]; j.Kind == core.Service {
-			out.JobSummaryList = append(out.JobSummaryList, s.serviceSummary(j, kind))
-		}
+		out.JobSummaryList = append(out.JobSummaryList, s.serviceSummary(&jobs[i], kind))
 	}
 	return out, nil
 }

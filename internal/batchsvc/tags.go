@@ -217,7 +217,7 @@ func (s *Service) taggedJob(ctx context.Context, arn, name string) (of core.Tagg
 		if err != nil {
 			return of, nil, err
 		}
-		if len(jobs) == 1 {
+		if len(jobs) == 1 && jobs[0].Kind == core.Plain {
 			var request batchapi.SubmitJobRequest
 			if err := request.UnmarshalJSON(jobs[0].Spec); err != nil {
 				return of, nil, fmt.Errorf("decode the request of job %s: %w", name, err)
