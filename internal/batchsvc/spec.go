@@ -47,16 +47,20 @@ func (s *spec) multinode() bool { return s.platform.nodes }
 func (s *spec) part(node int) *part { return &s.parts[s.partOf(node)] }
 
 // partOf finds the part of a node: where ranges are nested, the innermost counts.
+// They are nested as the definition has them, however many nodes this job has.
 func (s *spec) partOf(node int) int {
 	if !s.multinode() {
 		return 0
 	}
-	found := -1
+	found, registered := -1, int(*s.definition.req.NodeProperties.NumNodes)
 	var innermost nodeRange
 	for i := range s.parts {
 		r, err := parseRange(s.parts[i].TargetNodes, s.nodes)
 		if err != nil || node < r.from || node > r.to {
 			continue // ranges were checked when they were registered
+		}
+		if r.open {
+			r.to = registered - 1
 		}
 		if found < 0 || innermost.contains(r) {
 			found, innermost = i, r

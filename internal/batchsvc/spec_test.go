@@ -6,10 +6,12 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/cockroachdb/datadriven"
+	"pgregory.net/rapid"
 
 	"github.com/bargehq/barge/internal/awsapi/batchapi"
 	"github.com/bargehq/barge/internal/batch"
@@ -128,4 +130,55 @@ func leaves(path string, text []byte) []string {
 	}
 	walk(path, v)
 	return lines
+}
+
+// Whatever ranges a definition may have and however many nodes a submit may ask
+// for: each node runs one part, the innermost of those that name it.
+func TestPartOf(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		registered := rapid.IntRange(1, 12).Draw(t, "nodes")
+		index := rapid.Custom(func(t *rapid.T) string {
+			if n := rapid.IntRange(-1, registered-1).Draw(t, "index"); n >= 0 {
+				return itoa(int64(n))
+			}
+			return ""
+		})
+		n := &batchapi.NodeProperties{NumNodes: ptr(int32(registered)), MainNode: new(int32)}
+		for range rapid.IntRange(0, 3).Draw(t, "ranges") {
+			n.NodeRangeProperties = append(n.NodeRangeProperties, part{TargetNodes: index.Draw(t, "from") + ":" + index.Draw(t, "to")})
+		}
+		at := rapid.IntRange(0, len(n.NodeRangeProperties)).Draw(t, "place of the range of all")
+		n.NodeRangeProperties = slices.Insert(n.NodeRangeProperties, at, part{TargetNodes: rapid.SampledFrom([]string{":", "0:"}).Draw(t, "all")})
+		if checkRanges(n.NodeRangeProperties, registered) != nil {
+			t.Skip("refused")
+		}
+		nodes := rapid.IntRange(1, 15).Draw(t, "overriding nodes")
+		if !mayHave(n, int32(nodes)) {
+			t.Fatalf("%d nodes are refused, with a range of all nodes", nodes)
+		}
+		s := spec{
+			definition: &definition{req: &batchapi.RegisterJobDefinitionRequest{NodeProperties: n}},
+			platform:   platform{nodes: true}, nodes: nodes, parts: n.NodeRangeProperties,
+		}
+		for node := range nodes {
+			// Naively: of all that name the node, the one with the fewest nodes in the definition.
+			want, fewest := -1, registered+1
+			for i, p := range n.NodeRangeProperties {
+				from, to, _ := strings.Cut(p.TargetNodes, ":")
+				lo, _ := strconv.Atoi(from)
+				hi, err := strconv.Atoi(to)
+				size := hi - lo
+				if err != nil {
+					hi, size = nodes, registered-1-lo
+				}
+				if lo <= node && node <= hi && size < fewest {
+					want, fewest = i, size
+				}
+			}
+			if got := s.partOf(node); got != want {
+				t.Fatalf("node %d of %d runs part %d of %+v, want %d", node, nodes, got, n.NodeRangeProperties, want)
+			}
+		}
+	})
 }
