@@ -157,6 +157,7 @@ func newServer(t *testing.T, driver, image string) *server {
 	t.Cleanup(func() {
 		s.kill()
 		s.endRunner()
+		s.removeContainers()
 		if t.Failed() {
 			log, _ := os.ReadFile(filepath.Join(s.dir, "serve.log"))
 			t.Logf("the server's log:\n%s", log)
@@ -202,6 +203,29 @@ func (s *server) endRunner() {
 		if pid, err := strconv.Atoi(field); err == nil {
 			_ = syscall.Kill(pid, syscall.SIGTERM)
 		}
+	}
+}
+
+// removeContainers removes what the server had not come to remove.
+func (s *server) removeContainers() {
+	owner, err := os.ReadFile(filepath.Join(s.dir, "data", "installation"))
+	if s.driver != "docker" || err != nil {
+		return
+	}
+	label := "label=org.bargehq.barge.owner=" + strings.TrimSpace(string(owner))
+	out, err := exec.Command("docker", "ps", "-aq", "--filter", label).Output()
+	if err != nil {
+		s.t.Errorf("list containers: %v", err)
+	}
+	if ids := strings.Fields(string(out)); len(ids) > 0 {
+		_ = exec.Command("docker", append([]string{"rm", "-fv"}, ids...)...).Run() // some may be going away already
+	}
+	out, err = exec.Command("docker", "volume", "ls", "-q", "--filter", label).Output()
+	if err != nil {
+		s.t.Errorf("list volumes: %v", err)
+	}
+	if names := strings.Fields(string(out)); len(names) > 0 {
+		_ = exec.Command("docker", append([]string{"volume", "rm"}, names...)...).Run() // as above
 	}
 }
 
