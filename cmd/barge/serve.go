@@ -52,6 +52,9 @@ func (c config) validate() error {
 	default:
 		bad("--driver must be auto, docker or process, not %q", c.Driver)
 	}
+	if len(c.GPUs) > 0 && c.Driver == "process" {
+		bad("--gpus needs the docker driver: a process sees all of the machine's GPUs")
+	}
 	if _, err := c.volumes(); err != nil {
 		errs = append(errs, err)
 	}

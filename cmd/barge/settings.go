@@ -21,6 +21,7 @@ type settings struct {
 	Volumes []string // ID=PATH or ID=nfs://SERVER/PATH
 	JobEnv  []string // NAME=VALUE
 	Nodes   string   // address space of the nodes of multi-node jobs on Docker
+	GPUs    []string // ids
 
 	MaxArraySize    int32
 	MaxDependencies int
@@ -41,6 +42,7 @@ func (s *settings) checkLimits() error {
 func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.Secrets, "secrets", "", "file with the values that jobs name in secrets.valueFrom: a JSON object or lines NAME=VALUE, by ARN or name; or env:PREFIX for variables of the server")
 	f.StringArrayVar(&s.Volumes, "volume", nil, "directory that stands for a file system of EFS or S3 Files, such as fs-0123=/mnt/x or fs-0123=nfs://server/export; fs-0123/fsap-1=… for an access point; repeatable")
+	f.StringSliceVar(&s.GPUs, "gpus", nil, "GPUs that jobs may have, by index or UUID as nvidia-smi has them, such as 0,1; needs the docker driver")
 	f.Int32Var(&s.MaxArraySize, "max-array-size", s.MaxArraySize, "the most children of an array job, up to 1000000; AWS has 10000")
 	f.IntVar(&s.MaxDependencies, "max-dependencies", s.MaxDependencies, "the most jobs that a job can depend on, up to 1000; AWS has 20")
 	f.StringVar(&s.Nodes, "node-networks", s.Nodes, "addresses for the networks of multi-node jobs on Docker, such as 10.192.0.0/10 or 100.64.0.0/10; processes use 127.64.0.0/10")

@@ -66,7 +66,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *parts, err error)
 	if p.driver, err = openDriver(ctx, c, owner, log); err != nil {
 		return nil, err
 	}
-	local := fleet.Local{Owner: owner.String()}
+	local := fleet.Local{Owner: owner.String(), GPUs: len(c.GPUs)}
 	p.engine, err = engine.Open(ctx, engine.Options{
 		Store: p.store, Log: log,
 		Sinks: engine.Sinks{
@@ -174,7 +174,10 @@ func openDriver(ctx context.Context, c config, owner uuid.UUID, log *slog.Logger
 		}
 	}
 	if kind == "docker" {
-		return docker.Open(ctx, docker.Options{Host: c.Docker, Owner: owner.String(), Log: log})
+		return docker.Open(ctx, docker.Options{Host: c.Docker, Owner: owner.String(), GPUs: c.GPUs, Log: log})
+	}
+	if len(c.GPUs) > 0 {
+		return nil, errors.New("--gpus needs a container engine, and none answers")
 	}
 	self, err := os.Executable()
 	if err != nil {

@@ -24,6 +24,9 @@ import (
 type Local struct {
 	// Owner is the installation's id: two of them name their instances differently.
 	Owner string
+	// GPUs are how many this machine has. Every environment sees all of them;
+	// whoever comes first has them.
+	GPUs int
 }
 
 // Scale returns the host that satisfies the wish.
@@ -32,6 +35,6 @@ func (l Local) Scale(want core.Scale) core.HostSeen {
 	return core.HostSeen{
 		Environment: want.Environment,
 		Name:        "i-" + hex.EncodeToString(sum[:])[:17],
-		Capacity:    batch.Resources{MilliVCPU: want.VCPU, MemoryMiB: batch.Unlimited},
+		Capacity:    batch.Resources{MilliVCPU: want.VCPU, MemoryMiB: batch.Unlimited, GPUs: int64(l.GPUs)},
 	}
 }

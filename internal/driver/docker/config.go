@@ -49,9 +49,6 @@ func (d *Driver) hostConfig(spec driver.Spec) *container.HostConfig {
 		// https://docs.aws.amazon.com/batch/latest/APIReference/API_LinuxParameters.html
 		host.MemorySwap = 2 * m
 	}
-	if n := spec.Resources.GPUs; n > 0 {
-		host.DeviceRequests = []container.DeviceRequest{{Count: int(min(n, math.MaxInt32)), Capabilities: [][]string{{"gpu"}}}}
-	}
 	if spec.Network != nil {
 		host.NetworkMode = container.NetworkMode(networkName(spec.Unit.Attempt))
 	}

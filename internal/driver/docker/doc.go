@@ -34,5 +34,5 @@
 //
 // It deliberately does not remove images, watch the engine's health, limit the
 // disk that output takes (the container's log is kept whole until Remove), or
-// share out single GPUs.
+// find out which GPUs there are.
 package docker

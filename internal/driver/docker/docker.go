@@ -54,6 +54,9 @@ type Options struct {
 	// Starts is how many containers may be starting at once; zero means 8.
 	// More make an engine slower, not faster.
 	Starts int
+	// GPUs are the ids, as NVIDIA's runtime has them (indices or UUIDs), that
+	// containers may be given. Each has its own for as long as it runs.
+	GPUs []string
 	// ConfigFile holds registry credentials, as `docker login` writes them.
 	// Empty means config.json in DOCKER_CONFIG or ~/.docker. It is read anew for every pull.
 	ConfigFile string
@@ -68,6 +71,7 @@ type Driver struct {
 	log     *slog.Logger
 	engine  features
 	noQuota atomic.Bool   // the engine was seen to limit no disk
+	gpuTurn sync.Mutex    // from choosing GPUs to the container that has them
 	slots   chan struct{} // holds one element per container that is starting
 
 	closing chan struct{}
@@ -111,7 +115,7 @@ func Open(ctx context.Context, opt Options) (*Driver, error) {
 		opt:      opt,
 		api:      api,
 		log:      opt.Log,
-		engine:   featuresOf(engine.Info),
+		engine:   featuresOf(engine.Info, len(opt.GPUs)),
 		slots:    make(chan struct{}, opt.Starts),
 		closing:  make(chan struct{}),
 		pulls:    make(map[wanted]*pull),

@@ -88,7 +88,9 @@ func TestImageDefaults(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	needEngine(t)
 	t.Parallel()
-	d := open(t, newOptions(t))
+	opt := newOptions(t)
+	opt.GPUs = []string{opt.Owner} // which the engine does not have
+	d := open(t, opt)
 	for reason, change := range map[string]func(*driver.Spec){
 		"CannotPullContainerError: invalid reference format":                          func(s *driver.Spec) { s.Image = "No Such Image" },
 		"CannotPullContainerError: Error response from daemon: Get ":                  func(s *driver.Spec) { s.Image = "127.0.0.1:1/none:1" },

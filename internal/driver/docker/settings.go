@@ -23,7 +23,7 @@ type features struct {
 	logConfig  container.LogConfig
 }
 
-func featuresOf(engine system.Info) features {
+func featuresOf(engine system.Info, gpus int) features {
 	f := features{
 		swapLimit: engine.SwapLimit, swappiness: engine.SwapLimit && engine.CgroupVersion != "2",
 		logConfig: logConfig(engine.Plugins.Log),
@@ -31,7 +31,8 @@ func featuresOf(engine system.Info) features {
 	f.honours = driver.Honours{
 		driver.SettingUser: nil, driver.SettingPrivileged: nil, driver.SettingReadonly: nil, driver.SettingInit: nil,
 		driver.SettingUlimits: nil, driver.SettingSharedMem: nil, driver.SettingTmpfs: nil, driver.SettingDevices: nil,
-		driver.SettingMounts: checkMounts, driver.SettingPID: nil, driver.SettingIPC: nil, driver.SettingGPUs: nil,
+		driver.SettingMounts: checkMounts, driver.SettingPID: nil, driver.SettingIPC: nil,
+		driver.SettingGPUs:     checkGPUs(gpus),
 		driver.SettingPlatform: driver.CheckPlatform(engine.Architecture, engine.OSType),
 		driver.SettingLog: func(s *driver.Spec) string {
 			if plugins := engine.Plugins.Log; s.Log.Driver != "none" && len(plugins) > 0 && !slices.Contains(plugins, s.Log.Driver) {

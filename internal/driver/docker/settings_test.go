@@ -35,7 +35,7 @@ func fullSpec() driver.Spec {
 // machines that tests do not have.
 func TestSettings(t *testing.T) {
 	t.Parallel()
-	d := &Driver{opt: Options{Owner: "me", Network: "host"}, engine: featuresOf(system.Info{SwapLimit: true, CgroupVersion: "1"})}
+	d := &Driver{opt: Options{Owner: "me", Network: "host"}, engine: featuresOf(system.Info{SwapLimit: true, CgroupVersion: "1"}, 0)}
 	spec := fullSpec()
 	yes, swappiness := true, int64(10)
 	task := "barge-" + spec.Unit.Attempt.TaskID()
@@ -78,7 +78,7 @@ func TestSettings(t *testing.T) {
 // TestNotEnforced: what the engine cannot do is left out and told.
 func TestNotEnforced(t *testing.T) {
 	t.Parallel()
-	d := &Driver{engine: featuresOf(system.Info{CgroupVersion: "2"})}
+	d := &Driver{engine: featuresOf(system.Info{CgroupVersion: "2"}, 0)}
 	d.noQuota.Store(true)
 	host := d.hostConfig(fullSpec())
 	if host.MemorySwappiness != nil || host.MemorySwap != 128<<20 || host.StorageOpt != nil {
@@ -97,7 +97,7 @@ func TestNotEnforced(t *testing.T) {
 
 func TestHonours(t *testing.T) {
 	t.Parallel()
-	f := featuresOf(system.Info{Architecture: "aarch64", OSType: "linux"})
+	f := featuresOf(system.Info{Architecture: "aarch64", OSType: "linux"}, 0)
 	for want, spec := range map[string]driver.Spec{
 		"CannotCreateContainerError: runtimePlatform: cpuArchitecture is X86_64, and this machine is ARM64": {Platform: driver.Platform{Architecture: "X86_64"}},
 		"CannotCreateContainerError: mountPoints: sourcePath must be absolute and have no colon, not /a:b":  {Mounts: []driver.Mount{{Path: "/x", Host: "/a:b"}}},

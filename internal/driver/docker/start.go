@@ -130,6 +130,19 @@ func (d *Driver) create(ctx context.Context, spec driver.Spec) (created bool, er
 
 		NetworkingConfig: endpoint(&spec),
 	}
+	if n := spec.Resources.GPUs; n > 0 {
+		d.gpuTurn.Lock()
+		defer d.gpuTurn.Unlock()
+		var ids []string
+		if ids, err = d.freeGPUs(ctx, int(n)); err != nil {
+			// The attempt may have its GPUs already, and a container with them.
+			if _, found := d.inspect(ctx, spec.Unit); found == nil {
+				return false, nil
+			}
+			return false, err
+		}
+		pin(ids, &options)
+	}
 	_, err = d.api.ContainerCreate(ctx, options)
 	if limited := options.HostConfig.StorageOpt; limited != nil && err != nil && !cerrdefs.IsConflict(err) && !cerrdefs.IsNotFound(err) {
 		// Few engines can limit the disk, and none says so before.
