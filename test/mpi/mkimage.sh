@@ -37,7 +37,7 @@ quietly debootstrap --variant=minbase bookworm "$root" "$mirror"
 printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
 chmod +x "$root/usr/sbin/policy-rc.d"
 quietly env DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get install -y -qq --no-install-recommends \
-	openmpi-bin openssh-server openssh-client python3-mpi4py
+	-o Dpkg::Options::=--force-unsafe-io openmpi-bin openssh-server openssh-client python3-mpi4py
 
 # One key for all nodes, as images for multi-node jobs have: whoever has the
 # image can log in to a node of a job that runs it, so it is for tests only.
