@@ -94,7 +94,7 @@ func (c *clients) again() {
 
 func (c *clients) request() {
 	rng := c.w.rng
-	switch n := rng.IntN(20); {
+	switch n := rng.IntN(21); {
 	case n < 14 || len(c.sent) == 0:
 		c.submit()
 	case n < 17:
@@ -105,6 +105,8 @@ func (c *clients) request() {
 		c.services.request()
 	case n == 19 && rng.IntN(4) > 0:
 		c.consumable()
+	case rng.IntN(2) > 0:
+		c.change()
 	default:
 		c.send(core.RegisterDefinition{Name: fmt.Sprintf("d%d", rng.IntN(3))}, nil)
 	}
@@ -129,6 +131,7 @@ func (c *clients) refill() {
 	if c.finished() {
 		return
 	}
+	c.open()
 	for _, name := range []string{"licence", "hours"} {
 		c.send(core.CreateConsumable{Name: name, Spent: name == "hours"}, nil)
 		c.send(core.UpdateConsumable{Name: name, Quantity: 3}, nil)
