@@ -79,6 +79,26 @@ func TestLogs(t *testing.T) {
 	}
 }
 
+func TestLogsOfNodes(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	s.must("run", "--", "true") // makes a queue
+	s.must("call", "RegisterJobDefinition", `{"jobDefinitionName": "nodes", "type": "multinode", "nodeProperties": {"numNodes": 2, "mainNode": 1,
+		"nodeRangeProperties": [{"targetNodes": ":", "container": {"image": "i", "vcpus": 1, "memory": 64, "command":
+		["/bin/sh", "-c", "echo node $AWS_BATCH_JOB_NODE_INDEX; sleep $AWS_BATCH_JOB_NODE_INDEX"]}}]}}`)
+	var made struct{ JobID string }
+	answer := s.must("call", "SubmitJob", `{"jobName": "n", "jobQueue": "`+defaultName+`", "jobDefinition": "nodes"}`)
+	if err := json.Unmarshal([]byte(answer), &made); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.must("logs", "-f", made.JobID); !strings.HasSuffix(got, "\nnode 1") {
+		t.Errorf("the log of a multi-node job is %q", got)
+	}
+	if got := s.must("logs", made.JobID+"#0"); !strings.HasSuffix(got, "\nnode 0") {
+		t.Errorf("the log of a node is %q", got)
+	}
+}
+
 func TestLogsOfMany(t *testing.T) {
 	t.Parallel()
 	s := startServer(t)

@@ -26,8 +26,9 @@ func newLogsCommand() *cobra.Command {
 		Use:   "logs [-f] [--attempt N] JOB",
 		Short: "Print the log of a job",
 		Long: `Print what a job's latest attempt has printed. With -f, go on until the job has
-ended, through all further attempts. A job is its id, its ARN, or ID:INDEX for a
-child of an array job.
+ended, through all further attempts. A job is its id, its ARN, ID:INDEX for a
+child of an array job, or ID#INDEX for a node of a multi-node job, which itself
+has the log of its main node.
 
 Exit code: 0 when there is a log, however the job ended; 1 when there is none,
 130 when interrupted.`,
@@ -37,7 +38,7 @@ Exit code: 0 when there is a log, however the job ended; 1 when there is none,
 			return errors.New("--attempt counts from 1")
 		}
 		id := jobID(args[0])
-		j, err := c.job(cmd.Context(), id)
+		j, err := c.logged(cmd.Context(), id)
 		if err != nil {
 			return err
 		}
@@ -70,6 +71,18 @@ Exit code: 0 when there is a log, however the job ended; 1 when there is none,
 	f.BoolVar(&timestamps, "timestamps", false, "print the time before each line")
 	f.IntVar(&attempt, "attempt", 0, "print this attempt, from 1")
 	return cmd
+}
+
+// logged describes a job as what has its log: the container of a multi-node job
+// is that of its main node.
+func (c *client) logged(ctx context.Context, id string) (types.JobDetail, error) {
+	j, err := c.job(ctx, id)
+	if err != nil || j.NodeProperties == nil {
+		return j, err
+	}
+	main, err := c.job(ctx, fmt.Sprintf("%s#%d", aws.ToString(j.JobId), aws.ToInt32(j.NodeProperties.MainNode)))
+	j.Container = main.Container
+	return j, err
 }
 
 func printer(w io.Writer, timestamps bool) func(logtypes.OutputLogEvent) error {
@@ -108,7 +121,7 @@ type tail struct {
 func (t *tail) follow(ctx context.Context, id string) (types.JobDetail, error) {
 	for p := new(pace); ; {
 		// In this order: what a job has printed is in its log when it has ended.
-		j, err := t.c.job(ctx, id)
+		j, err := t.c.logged(ctx, id)
 		if err != nil {
 			return j, err
 		}
