@@ -8,6 +8,7 @@
 set -eu
 
 driver=${1:?usage: run.sh docker|process [DIRECTORY]}
+barge=${BARGE:-barge}
 here=$(cd "$(dirname "$0")" && pwd)
 work=${2:-$(mktemp -d)}
 mkdir -p "$work"
@@ -34,13 +35,13 @@ esac
 member() { sed -n 's/.*"'"$1"'": *"\([^"]*\)".*/\1/p'; }
 
 environment() { # name, most vCPUs
-	barge call CreateComputeEnvironment '{"computeEnvironmentName": "'"$1"'", "type": "MANAGED", "computeResources": {
+	"$barge" call CreateComputeEnvironment '{"computeEnvironmentName": "'"$1"'", "type": "MANAGED", "computeResources": {
 		"type": "EC2", "minvCpus": 0, "maxvCpus": '"$2"', "instanceTypes": ["optimal"], "subnets": ["subnet-private"],
 		"securityGroupIds": ["sg-batch"], "instanceRole": "BatchInstanceProfile"}}' >/dev/null
 }
 
 queue() { # name, priority, environment
-	barge call CreateJobQueue '{"jobQueueName": "'"$1"'", "priority": '"$2"',
+	"$barge" call CreateJobQueue '{"jobQueueName": "'"$1"'", "priority": '"$2"',
 		"computeEnvironmentOrder": [{"order": 1, "computeEnvironment": "'"$3"'"}]}' >/dev/null
 }
 
@@ -56,22 +57,22 @@ environment HPCCE 64
 queue MainQueue 10 OnDemandCE
 queue HPCQueue 5 HPCCE
 
-barge call RegisterJobDefinition '{"jobDefinitionName": "preprocessing-job-def", "type": "container",
+"$barge" call RegisterJobDefinition '{"jobDefinitionName": "preprocessing-job-def", "type": "container",
 	"containerProperties": '"$(container '"/bin/sh", "'$work'/preprocess.sh", "'$work'"')"',
 	"retryStrategy": {"attempts": 3}, "timeout": {"attemptDurationSeconds": 3600}}' >/dev/null
-barge call RegisterJobDefinition '{"jobDefinitionName": "hpc-analysis-job-def", "type": "multinode",
+"$barge" call RegisterJobDefinition '{"jobDefinitionName": "hpc-analysis-job-def", "type": "multinode",
 	"nodeProperties": {"numNodes": 4, "mainNode": 0, "nodeRangeProperties": [
 		{"targetNodes": "0:3", "container": '"$(container "$analysis")"'}]},
 	"retryStrategy": {"attempts": 2}, "timeout": {"attemptDurationSeconds": 86400}}' >/dev/null
-barge call RegisterJobDefinition '{"jobDefinitionName": "postprocessing-job-def", "type": "container",
+"$barge" call RegisterJobDefinition '{"jobDefinitionName": "postprocessing-job-def", "type": "container",
 	"containerProperties": '"$(container '"/bin/sh", "'$work'/postprocess.sh", "'$work'"')"',
 	"retryStrategy": {"attempts": 1}, "timeout": {"attemptDurationSeconds": 7200}}' >/dev/null
 
-pre=$(barge call SubmitJob '{"jobName": "my-preproc-job", "jobQueue": "MainQueue", "jobDefinition": "preprocessing-job-def"}' | member jobId)
-hpc=$(barge call SubmitJob '{"jobName": "my-hpc-job", "jobQueue": "HPCQueue", "jobDefinition": "hpc-analysis-job-def",
+pre=$("$barge" call SubmitJob '{"jobName": "my-preproc-job", "jobQueue": "MainQueue", "jobDefinition": "preprocessing-job-def"}' | member jobId)
+hpc=$("$barge" call SubmitJob '{"jobName": "my-hpc-job", "jobQueue": "HPCQueue", "jobDefinition": "hpc-analysis-job-def",
 	"dependsOn": [{"jobId": "'"$pre"'"}]}' | member jobId)
-post=$(barge call SubmitJob '{"jobName": "my-postproc-job", "jobQueue": "MainQueue", "jobDefinition": "postprocessing-job-def",
+post=$("$barge" call SubmitJob '{"jobName": "my-postproc-job", "jobQueue": "MainQueue", "jobDefinition": "postprocessing-job-def",
 	"dependsOn": [{"jobId": "'"$hpc"'"}]}' | member jobId)
 
-barge wait --timeout 10m "$pre" "$hpc" "$post"
+"$barge" wait --timeout 10m "$pre" "$hpc" "$post"
 cat "$work/report.txt"

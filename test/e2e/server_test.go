@@ -227,6 +227,13 @@ func (s *server) removeContainers() {
 	if names := strings.Fields(string(out)); len(names) > 0 {
 		_ = exec.Command("docker", append([]string{"volume", "rm"}, names...)...).Run() // as above
 	}
+	out, err = exec.Command("docker", "network", "ls", "-q", "--filter", label).Output()
+	if err != nil {
+		s.t.Errorf("list networks: %v", err)
+	}
+	if ids := strings.Fields(string(out)); len(ids) > 0 {
+		_ = exec.Command("docker", append([]string{"network", "rm"}, ids...)...).Run() // as above
+	}
 }
 
 // prepare makes an environment and a queue.
