@@ -23,13 +23,14 @@ func TestTerraform(t *testing.T) {
 	w.run(t, "apply", "-auto-approve")
 	w.clean(t, "after they were created")
 
+	ids := w.resources(t)
 	w.changed = true
-	w.checkChange(t)
+	w.checkChange(t, ids)
 	w.run(t, "apply", "-auto-approve", "change.plan")
 	w.clean(t, "after they were changed")
 	w.checkImport(t, plugins)
 
-	w.run(t, "destroy", "-auto-approve")
+	w.run(t, "destroy", "-auto-approve", "-refresh=false") // the plans before have just refreshed
 	for operation, list := range map[string]string{
 		"DescribeComputeEnvironments": "computeEnvironments", "DescribeJobQueues": "jobQueues", "ListSchedulingPolicies": "schedulingPolicies",
 	} {
@@ -59,7 +60,7 @@ func (w *workspace) plan(t *testing.T, file string) map[string]change {
 	var plan struct {
 		ResourceChanges []change `json:"resource_changes"`
 	}
-	if err := json.Unmarshal(w.output(t, "show", "-json", file), &plan); err != nil {
+	if err := json.Unmarshal(w.terraform(t, 0, "show", "-json", file), &plan); err != nil {
 		t.Fatal(err)
 	}
 	changes := make(map[string]change)
@@ -71,14 +72,14 @@ func (w *workspace) plan(t *testing.T, file string) map[string]change {
 
 // checkChange sees that a change is planned as it should be: in place but for
 // what is named otherwise.
-func (w *workspace) checkChange(t *testing.T) {
+func (w *workspace) checkChange(t *testing.T, ids map[string]string) {
 	t.Helper()
 	got := make(map[string]string)
 	for address, c := range w.plan(t, "change.plan") {
 		got[address] = strings.Join(c.Change.Actions, " ")
 	}
 	want := make(map[string]string)
-	for address := range w.resources(t) {
+	for address := range ids {
 		want[address] = "update"
 		if strings.HasSuffix(address, ".replaced") {
 			want[address] = "delete create"
@@ -99,7 +100,8 @@ func (w *workspace) checkImport(t *testing.T, plugins string) {
 	other := newWorkspace(t, plugins, w.server)
 	other.changed = true
 	var imports strings.Builder
-	for address, id := range w.resources(t) {
+	ids := w.resources(t)
+	for address, id := range ids {
 		fmt.Fprintf(&imports, "import {\n  to = %s\n  id = %q\n}\n", address, id)
 	}
 	if err := os.WriteFile(filepath.Join(other.dir, "imports.tf"), []byte(imports.String()), 0o644); err != nil {
@@ -110,8 +112,8 @@ func (w *workspace) checkImport(t *testing.T, plugins string) {
 		"aws_batch_job_queue":      {"compute_environment_order", "compute_environments"},
 	}
 	changes := other.plan(t, "import.plan")
-	if len(changes) < len(w.resources(t)) {
-		t.Errorf("the import is of %d resources, there are %d", len(changes), len(w.resources(t)))
+	if len(changes) < len(ids) {
+		t.Errorf("the import is of %d resources, there are %d", len(changes), len(ids))
 	}
 	for address, c := range changes {
 		if a := c.Change.Actions; !slices.Equal(a, []string{"no-op"}) && !slices.Equal(a, []string{"update"}) {

@@ -150,11 +150,6 @@ func (w *workspace) run(t *testing.T, command string, args ...string) {
 	w.terraform(t, 0, append([]string{command, "-no-color", "-input=false", "-parallelism=30"}, args...)...)
 }
 
-func (w *workspace) output(t *testing.T, args ...string) []byte {
-	t.Helper()
-	return w.terraform(t, 0, args...)
-}
-
 // clean sees that a plan finds no difference.
 func (w *workspace) clean(t *testing.T, when string) {
 	t.Helper()
@@ -175,7 +170,7 @@ func (w *workspace) resources(t *testing.T) map[string]string {
 			} `json:"root_module"`
 		}
 	}
-	if err := json.Unmarshal(w.output(t, "show", "-json"), &state); err != nil {
+	if err := json.Unmarshal(w.terraform(t, 0, "show", "-json"), &state); err != nil {
 		t.Fatal(err)
 	}
 	ids := make(map[string]string)
