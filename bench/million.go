@@ -125,7 +125,7 @@ func fill(ctx context.Context, dir string, jobs int) (_ time.Duration, err error
 	if err != nil {
 		return 0, err
 	}
-	rounds := engine.NewRounds(state, last)
+	rounds := engine.NewRounds(state, last, false)
 	began := time.Now()
 	for queued := 0; queued < jobs; {
 		calls := make([]engine.Call, 0, min(8000, jobs-queued))

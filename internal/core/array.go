@@ -124,7 +124,7 @@ func (s *State) newChild(p *job, index int32) *job {
 	c := &job{
 		ref: batch.ChildRef(p.ref.ID, int(index)), seq: s.last.Job, definition: p.definition,
 		queue: p.queue, parent: p, createdAt: p.createdAt, shape: p.shape, policy: p.policy, basket: p.basket,
-		timeout: p.timeout, maxAttempts: p.maxAttempts, state: p.stateOf(index),
+		timeout: p.timeout, maxAttempts: p.maxAttempts, state: p.stateOf(index), told: p.stateOf(index),
 	}
 	if p.waits != nil {
 		p.waits.Ready.Remove(index)
@@ -137,9 +137,14 @@ func (s *State) newChild(p *job, index int32) *job {
 
 // failRest fails all children that have no row in one stroke, but for those
 // that are ready. With an empty reason they fail as their array job does.
-func (s *State) failRest(now batch.Instant, p *job, reason string) {
-	a := p.array
-	n := p.others().Len()
+func (s *State) failRest(now batch.Instant, p *job, reason string, out *Output) {
+	a, others := p.array, p.others()
+	if reason == "" {
+		s.noteChildren(p, others, batch.Failed, p.flags, s.reasons[p.ref], out)
+	} else {
+		s.noteChildren(p, others, batch.Failed, 0, reason, out)
+	}
+	n := others.Len()
 	a.counts[a.rest] -= n
 	a.counts[batch.Failed] += n
 	a.rest, a.restAt, a.restReason = batch.Failed, now, reason

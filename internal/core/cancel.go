@@ -99,7 +99,7 @@ func (s *State) endArray(now batch.Instant, j *job, flag Flags, reason string, o
 		s.reasons[j.ref] = reason
 	}
 	if j.array.rest == batch.Runnable {
-		s.failRest(now, j, "")
+		s.failRest(now, j, "", out)
 		s.enqueue(j)
 	}
 	if s.finishArray(now, j, out) {

@@ -239,9 +239,14 @@ type Output struct {
 	Reply   Reply // of the last accepted input
 	Changes []Change
 	Effects []Effect
+
+	// Events asks for the events of the changes, which go among them.
+	Events bool
+
+	now batch.Instant // of the call that fills it
 }
 
-// Reset empties the output and keeps its memory.
+// Reset empties the output and keeps its memory and what it asks for.
 func (o *Output) Reset() {
 	o.Reply = Reply{}
 	clear(o.Changes)

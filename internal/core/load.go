@@ -110,7 +110,7 @@ func (l *Loader) Job(row JobRow) error {
 		ref: row.Ref, seq: row.Seq, definition: row.Definition, queue: q,
 		createdAt: row.CreatedAt, scheduled: row.ScheduledAt, startedAt: row.StartedAt,
 		shape: s.shapes.Of(row.Needs), policy: int32(row.Policy), timeout: row.TimeoutSeconds, basket: int32(row.Basket),
-		attempt: row.Attempt, maxAttempts: row.MaxAttempts, state: row.State, flags: row.Flags, retryAt: row.RetryAt,
+		attempt: row.Attempt, maxAttempts: row.MaxAttempts, state: row.State, told: row.State, flags: row.Flags, retryAt: row.RetryAt,
 	}
 	if row.Ref.Child < 0 {
 		return l.node(j, row)

@@ -15,6 +15,7 @@ import (
 //
 // https://docs.aws.amazon.com/batch/latest/userguide/job_scheduling.html
 func (s *State) Place(now batch.Instant, budget int, out *Output) (more bool) {
+	out.now = now
 	defer s.lookAtFronts(now)
 	more = s.loseOn(now, out)
 	more = s.drainOn(now, out) || more

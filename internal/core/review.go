@@ -209,6 +209,7 @@ func (s *State) moveChildren(now batch.Instant, p *job, c children, budget *int,
 		a.counts[batch.Pending] -= ready.Len()
 		a.counts[batch.Runnable] += ready.Len()
 		p.queue.waiting.Touch()
+		s.noteChildren(p, ready, batch.Runnable, 0, "", out)
 	}
 	if _, failed := p.waits.Whole(); failed && s.reasons[p.ref] == "" {
 		s.reasons[p.ref] = reasonDependency
@@ -265,7 +266,7 @@ func (s *State) failChildren(now batch.Instant, p *job, which depend.Set, reason
 		}
 		s.put(c, ended{}, out)
 	}
-	s.failRest(now, p, reason)
+	s.failRest(now, p, reason, out)
 	return true
 }
 

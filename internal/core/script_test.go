@@ -25,7 +25,7 @@ import (
 // `queue`, `policy`, `update-…`, `delete-…`, `host`, `lost`, `submit`, `recall`, `prune` (with the names of
 // jobs, as a store might propose them), `running`, `exit`, `cancel`, `terminate`,
 // `consumable`, `quantity` and `unmake` (a consumable resource), `at` (sets
-// the time, in seconds, and ticks; `clock` does not tick). `front` shows the first
+// the time, in seconds, and ticks; `clock` does not tick). `events` turns events on. `front` shows the first
 // jobs of a queue. `reload` rebuilds the state from its
 // rows; hosts then register again. `j:1` is child 1 of array job j, `j@1` is
 // node 1 of multi-node job j, `j#1` is the first attempt.
@@ -136,6 +136,9 @@ func (w *world) run(t *testing.T, line string) string {
 		in = Tick{}
 	case "clock":
 		w.now = batch.Instant(0).Add(time.Duration(mustInt(t, plain[0])) * time.Second)
+		return ""
+	case "events":
+		w.out.Events = plain[0] == "on"
 		return ""
 	case "front":
 		return w.front(plain[0])
@@ -300,6 +303,7 @@ func (w *world) describe() string {
 		b.WriteString(described[name])
 	}
 	b.WriteString(describeResources(w.out.Changes))
+	b.WriteString(w.describeEvents())
 	for _, e := range w.out.Effects {
 		switch e := e.(type) {
 		case Start:

@@ -121,6 +121,7 @@ type job struct {
 	attempt     int32
 	maxAttempts int32
 	state       batch.JobState
+	told        batch.JobState // by the latest event
 	flags       Flags
 	reviewed    bool // it is among State.reviews
 
@@ -308,7 +309,9 @@ func (s *State) row(j *job, e ended) JobRow {
 }
 
 func (s *State) put(j *job, e ended, out *Output) {
-	out.Changes = append(out.Changes, JobPut{Row: s.row(j, e)})
+	row := s.row(j, e)
+	out.Changes = append(out.Changes, JobPut{Row: row})
+	s.note(j, &row, out)
 }
 
 // move takes the job to another state, and its parent's counters with it.

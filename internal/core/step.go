@@ -13,6 +13,7 @@ const maxSlice = 4096
 // Step takes one input at the given time: all or nothing. A rejection changes
 // nothing and appends nothing.
 func (s *State) Step(now batch.Instant, in Input, out *Output) *batch.Error {
+	out.now = now
 	switch in := in.(type) {
 	case CreateEnvironment:
 		return s.stepCreateEnvironment(now, in, out)
@@ -76,6 +77,8 @@ func (s *State) Step(now batch.Instant, in Input, out *Output) *batch.Error {
 		return s.stepUpdateQuotaShare(in, out)
 	case DeleteQuotaShare:
 		return s.stepDeleteQuotaShare(now, in, out)
+	case Delivered:
+		out.Changes = append(out.Changes, OutboxDrop(in))
 	case Tick:
 		s.stepTick(now, out)
 	default:

@@ -53,7 +53,12 @@ func (s *State) stepSubmit(now batch.Instant, in Submit, out *Output) *batch.Err
 	}
 	s.add(j)
 	s.enqueue(j)
-	out.Changes = append(out.Changes, JobPut{Row: s.row(j, ended{}), New: &in.New})
+	row := s.row(j, ended{})
+	out.Changes = append(out.Changes, JobPut{Row: row, New: &in.New})
+	s.note(j, &row, out)
+	if j.array != nil {
+		s.noteChildren(j, j.others(), j.array.rest, 0, "", out)
+	}
 	budget := maxSlice
 	s.review(now, j, false, &budget, out)
 	s.claim(now, in.Claim, in.ID, out)

@@ -37,6 +37,7 @@ type Round struct {
 	replies []reply
 	effects []core.Effect
 	index   map[rowKey]int // of a change, by row
+	events  bool           // there are some among the changes
 }
 
 type reply struct {
@@ -64,8 +65,11 @@ type Rounds struct {
 	out   core.Output
 }
 
-// NewRounds continues after the round with the given number.
-func NewRounds(s *core.State, last int64) *Rounds { return &Rounds{State: s, last: last} }
+// NewRounds continues after the round with the given number. With events, those
+// of the rounds go into the outbox.
+func NewRounds(s *core.State, last int64, events bool) *Rounds {
+	return &Rounds{State: s, last: last, out: core.Output{Events: events}}
+}
 
 // Last is the number of the round sealed last.
 func (r *Rounds) Last() int64 { return r.last }
@@ -158,6 +162,9 @@ func (r *Round) Release(s Sinks) {
 			s.Scale(e)
 		}
 	}
+	if r.events {
+		s.Events()
+	}
 }
 
 // Refuse answers the commands of a round that was lost and returns its reports.
@@ -168,6 +175,9 @@ func (r *Round) Refuse(err error) (reports []Call) { return refuse(r.calls, err)
 func (r *Round) take(out *core.Output) {
 	for _, c := range out.Changes {
 		key := keyOf(c)
+		if _, ok := c.(core.EventPut); ok {
+			r.events = true
+		}
 		at, seen := r.index[key]
 		if !seen || key == (rowKey{}) {
 			r.index[key] = len(r.Changes)
@@ -214,7 +224,9 @@ func keyOf(c core.Change) rowKey {
 		return rowKey{9, c.Row.ID}
 	case core.QuotaShareDelete:
 		return rowKey{9, c.ID}
-	case core.PolicyPut, core.AttemptPut, core.BasketPut, core.ClaimPut, core.ClaimDrop, core.JobDrop:
+	case core.OutboxDrop:
+		return rowKey{10, 1} // marks only grow
+	case core.PolicyPut, core.AttemptPut, core.EventPut, core.BasketPut, core.ClaimPut, core.ClaimDrop, core.JobDrop:
 	}
 	return rowKey{}
 }

@@ -26,9 +26,12 @@ type Sinks struct {
 	Attach func(core.Attach)
 	Stop   func(core.Stop)
 	Scale  func(core.Scale)
+	// Events says that there are new events in the outbox. Where it is nil,
+	// none are put there.
+	Events func()
 }
 
-// Options configure an Engine. All members are required.
+// Options configure an Engine. All members are required, but for Sinks.Events.
 type Options struct {
 	Store store.Store
 	Sinks Sinks
@@ -69,7 +72,7 @@ func (e *Engine) load(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("load the state: %w", err)
 	}
-	rounds := NewRounds(s, last)
+	rounds := NewRounds(s, last, e.sinks.Events != nil)
 	if e.rounds != nil {
 		rounds.now = e.rounds.now
 	}

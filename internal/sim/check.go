@@ -155,6 +155,7 @@ func (w *World) checkAcknowledged() {
 		if len(jobs) == 0 {
 			continue
 		}
+		w.public.check(&jobs[0])
 		if !jobs[0].IsArray() {
 			w.checkLost(&jobs[0])
 			continue
@@ -168,6 +169,7 @@ func (w *World) checkAcknowledged() {
 			}
 			counts[children[0].State]++
 			w.checkLost(&children[0])
+			w.public.check(&children[0])
 		}
 		if counts != jobs[0].Counts {
 			w.bad("array job %s counts %v, its children are %v", id, jobs[0].Counts, counts)

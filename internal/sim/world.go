@@ -47,6 +47,7 @@ type World struct {
 
 	machine machine
 	clients clients
+	public  audience
 	errs    []error
 	stats   Stats
 }
@@ -58,7 +59,9 @@ type Stats struct {
 	// of jobs that depend on others, Lost are jobs that failed with one.
 	Late, Dependent, Lost int
 	Losses                int // of hosts
-	End                   batch.Instant
+	// Events were told for the first time, Repeated after that.
+	Events, Repeated int
+	End              batch.Instant
 }
 
 // Run makes a world and runs it to its end. The error says which invariant broke
@@ -70,6 +73,7 @@ func Run(o Options) (Stats, error) {
 	}
 	w.machine.init(w)
 	w.clients.init(w)
+	w.public.init(w)
 	w.boot()
 	w.clients.setUp()
 	for turn := 0; turn < o.Turns && len(w.errs) == 0; turn++ {
@@ -80,7 +84,7 @@ func Run(o Options) (Stats, error) {
 	w.store.Fail(memory.None)
 	w.store.Lazy(false)
 	w.clients.stop()
-	for turn := 0; !w.clients.finished() && len(w.errs) == 0; turn++ {
+	for turn := 0; (!w.clients.finished() || !w.public.done()) && len(w.errs) == 0; turn++ {
 		if turn > 100*o.Turns+10_000 {
 			w.bad("jobs are left that never end")
 			break
@@ -89,6 +93,7 @@ func Run(o Options) (Stats, error) {
 	}
 	w.stats.End = w.now
 	w.checkAcknowledged()
+	w.public.checkAll()
 	return w.stats, errors.Join(w.errs...)
 }
 
@@ -144,6 +149,7 @@ func (w *World) boot() {
 	w.filled, w.flight, w.inbox = w.rounds.New(), nil, nil
 	w.rounds.Resume(w.filled)
 	w.machine.serverBack()
+	w.public.serverBack()
 }
 
 // load rebuilds the state, which must be that of the last commit.
@@ -162,7 +168,7 @@ func (w *World) load() bool {
 	if want, ok := w.sealed[last]; ok && s.Fingerprint() != want {
 		w.bad("the state loaded after round %d is not the one that was committed", last)
 	}
-	w.rounds = engine.NewRounds(s, last)
+	w.rounds = engine.NewRounds(s, last, true)
 	return true
 }
 
@@ -251,6 +257,7 @@ func (w *World) reload(r *engine.Round) {
 
 func (w *World) committed(r store.Round) {
 	w.stats.Rounds++
+	w.public.committed(r)
 	for _, c := range r.Changes {
 		if p, ok := c.(core.JobPut); ok {
 			w.checkEdge(p.Row)
@@ -265,6 +272,7 @@ func (w *World) sinks() engine.Sinks {
 		Attach: func(e core.Attach) { w.machine.attach(e) },
 		Stop:   func(e core.Stop) { w.machine.stop(e.Attempt) },
 		Scale:  func(e core.Scale) { w.machine.scale(e) },
+		Events: w.public.wake,
 	}
 }
 

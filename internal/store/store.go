@@ -28,7 +28,7 @@ var ErrFull = errors.New("no space left for the database")
 // without gaps.
 type Round struct {
 	Number  int64
-	Changes []core.Change // at most one per row, but for attempts and claims
+	Changes []core.Change // at most one per row, but for those that are only ever added
 }
 
 // Job is a job as read: its row, the part that never changes, and its ended
@@ -108,8 +108,12 @@ type Store interface {
 	ListJobs(ctx context.Context, f JobFilter) ([]Job, error)
 
 	// Ended returns up to limit jobs, no children, that have ended at or
-	// before a moment, the longest ago first.
+	// before a moment, the longest ago first. Those with events in the outbox are
+	// left out.
 	Ended(ctx context.Context, until batch.Instant, limit int) ([]core.EndedJob, error)
+
+	// Outbox returns the oldest events that are not delivered, in their order.
+	Outbox(ctx context.Context, limit int) ([]core.Event, error)
 
 	// Environments, Queues and SchedulingPolicies return all rows that are not
 	// deleted, in the order of their names.

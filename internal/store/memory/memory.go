@@ -73,6 +73,7 @@ type tables struct {
 	attempts     map[int64][]core.AttemptRow // by JobRow.Seq, in order
 	refs         map[batch.JobRef]int64      // to JobRow.Seq
 	submitted    map[int64][]int64           // by queue: JobRow.Seq of all but children, in order
+	outbox       []core.Event                // in order
 }
 
 var _ store.Store = (*Store)(nil)
@@ -166,7 +167,13 @@ func (s *Store) apply(r store.Round) error {
 	mark, round, last := len(s.undo), s.round, s.last
 	s.undo = append(s.undo, func() { s.round, s.last = round, last })
 	s.round = r.Number
+	index := int32(0)
 	for _, c := range r.Changes {
+		if e, ok := c.(core.EventPut); ok {
+			s.putEvent(r.Number, index, e.Row)
+			index++
+			continue
+		}
 		if err := s.put(c); err != nil {
 			s.takeBack(mark)
 			return fmt.Errorf("%T: %w", c, err)

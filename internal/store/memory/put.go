@@ -80,6 +80,8 @@ func (s *Store) put(c core.Change) error {
 		s.last.Policy = max(s.last.Policy, c.Row.ID)
 	case core.JobDrop:
 		return s.dropJob(c)
+	case core.OutboxDrop:
+		s.dropEvents(c.Mark)
 	case core.ClaimPut:
 		set(s, s.claims, c.Row.Token, c.Row)
 	case core.ClaimDrop:

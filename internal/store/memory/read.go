@@ -118,7 +118,7 @@ func (s *Store) listed(f *store.JobFilter, seq int64) bool {
 func (s *Store) Ended(ctx context.Context, until batch.Instant, limit int) ([]core.EndedJob, error) {
 	return view(ctx, s, func() (out []core.EndedJob) {
 		for _, j := range s.jobs {
-			if j.Ref.Child == 0 && j.State.Terminal() && j.StoppedAt <= until {
+			if j.Ref.Child == 0 && j.State.Terminal() && j.StoppedAt <= until && s.told(j.Seq) {
 				e := core.EndedJob{Seq: j.Seq, Ref: j.Ref, StoppedAt: j.StoppedAt, Rows: 2 + 2*j.Size + j.Attempt}
 				if j.Gang != nil {
 					e.Rows += j.Gang.Size * (1 + j.Attempt)

@@ -27,6 +27,7 @@ type writer struct {
 	serviceEnvironment, quotaShare             *statement
 	deleteServiceEnvironment, deleteQuotaShare *statement
 	tags, dropTags                             *statement
+	event, dropOutbox, markOutbox              *statement
 }
 
 func (w *writer) prepare(ctx context.Context) error {
@@ -75,6 +76,9 @@ func (w *writer) prepare(ctx context.Context) error {
 		{&w.dropSchedulingPolicy, 1, `DELETE FROM scheduling_policies WHERE id = ?`},
 		{&w.tags, 3, replace("tags", tagColumns, 2)},
 		{&w.dropTags, 2, `DELETE FROM tags WHERE kind = ? AND id = ?`},
+		{&w.event, outboxWidth, `INSERT INTO outbox (` + outboxColumns + `) VALUES (` + parameters(outboxWidth) + `)`},
+		{&w.dropOutbox, 2, `DELETE FROM outbox WHERE (round, place) < (?, ?)`},
+		{&w.markOutbox, 3, `UPDATE outbox SET done = max(done, ?3) WHERE round = ?1 AND place = ?2`},
 	} {
 		s, err := w.conn.prepare(ctx, p.text, p.parameters)
 		if err != nil {
@@ -158,7 +162,15 @@ func (w *writer) write(r store.Round) error {
 		}
 		return fmt.Errorf("it is not the next one: the last is %d", last)
 	}
+	index := int32(0)
 	for _, c := range r.Changes {
+		if e, ok := c.(core.EventPut); ok {
+			if err := w.putEvent(r.Number, index, &e.Row); err != nil {
+				return err
+			}
+			index++
+			continue
+		}
 		if err := w.put(c); err != nil {
 			return err
 		}
@@ -172,7 +184,7 @@ func highest(changes []core.Change) (top core.Counters) {
 		switch c := c.(type) {
 		case core.JobPut:
 			top.Job = max(top.Job, c.Row.Seq)
-		case core.AttemptPut, core.ClaimPut, core.ClaimDrop, core.JobDrop:
+		case core.AttemptPut, core.ClaimPut, core.ClaimDrop, core.JobDrop, core.EventPut, core.OutboxDrop:
 		case core.EnvironmentPut:
 			top.Environment = max(top.Environment, c.Row.ID)
 		case core.QueuePut:
@@ -246,6 +258,8 @@ func (w *writer) put(c core.Change) error {
 	case core.ClaimPut:
 		r := &c.Row
 		_, err = w.putClaim.run(r.Token[:], r.Request[:], r.Job[:], int64(r.Until))
+	case core.OutboxDrop:
+		err = w.dropEvents(c.Mark)
 	case core.ClaimDrop:
 		_, err = w.dropClaim.run(c.Token[:])
 	case core.SchedulingPolicyPut, core.SchedulingPolicyDelete, core.TagsPut:

@@ -18,6 +18,7 @@ import (
 func Same(t *rapid.T, stores ...store.Store) {
 	w := newWorld(t, stores...)
 	c := &chaos{world: w, t: t, vcpus: 3}
+	w.out.Events = true
 	w.setUp(c.vcpus)
 	w.serviceSetUp()
 	t.Repeat(map[string]func(*rapid.T){
@@ -30,6 +31,7 @@ func Same(t *rapid.T, stores ...store.Store) {
 		"place":    func(t *rapid.T) { w.state.Place(w.now, rapid.IntRange(0, 4).Draw(t, "budget"), &w.out) },
 		"report":   c.report,
 		"prune":    c.prune,
+		"deliver":  c.deliver,
 		"tick": func(t *rapid.T) {
 			w.now += batch.Instant(rapid.SampledFrom([]int64{0, 1, 90_000, 25 * 60 * 60 * 1000}).Draw(t, "ms"))
 			if err := w.step(core.Tick{}); err != nil {
@@ -184,6 +186,29 @@ func (c *chaos) report(t *rapid.T) {
 
 // compare reads everything from every store. Beside agreeing with each other
 // they have to agree with themselves: each job is listed once, in its state.
+// deliver removes some of the outbox, which is to be the same for all.
+func (c *chaos) deliver(t *rapid.T) {
+	c.commit()
+	n := rapid.IntRange(1, 40).Draw(t, "events")
+	var events []core.Event
+	for i, s := range c.stores {
+		got := must[[]core.Event](t)(s.Outbox(context.Background(), n))
+		if i > 0 {
+			same(t, fmt.Sprintf("outbox: store 0 and store %d", i), events, got)
+		}
+		events = got
+	}
+	if len(events) == 0 {
+		return
+	}
+	last := events[len(events)-1]
+	mark := last.After()
+	if children := last.Row.Children.Len(); children > 1 && rapid.Bool().Draw(t, "part") {
+		mark = core.Mark{Round: last.Round, Index: last.Index, Children: last.Done + (children-last.Done)/2}
+	}
+	c.try(core.Delivered{Mark: mark})
+}
+
 func (c *chaos) compare() {
 	var first []string
 	var want []any

@@ -45,6 +45,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Harness) {
 		{"an array is listed by index", testListArray},
 		{"ended jobs are dropped with all that belongs to them", testDrop},
 		{"a gang has nodes", testGang},
+		{"events wait in the outbox in their order", testOutbox},
 		{"definitions are filtered and paged", testDefinitions},
 		{"rounds are numbered without gaps", testNumbers},
 		{"a round is applied whole or not at all", testAtomic},
@@ -142,6 +143,7 @@ func testEmpty(t *testing.T, h Harness) {
 	same(t, "quota shares", 0, len(must[[]core.QuotaShareRow](t)(s.QuotaShares(ctx, 1))))
 	same(t, "consumable resources", 0, len(must[[]core.ConsumableRow](t)(s.Consumables(ctx, store.ConsumableFilter{Limit: 10}))))
 	same(t, "consumers", 0, len(must[[]store.Job](t)(s.Consumers(ctx, store.ConsumerFilter{Resource: "r", Limit: 10}))))
+	same(t, "outbox", 0, len(must[[]core.Event](t)(s.Outbox(ctx, 9))))
 	same(t, "baskets", 0, len(must[[]core.BasketRow](t)(s.Baskets(ctx, []int64{1}))))
 	same(t, "jobs", 0, len(must[[]store.Job](t)(s.Jobs(ctx, []batch.JobRef{ref(1), batch.ChildRef(id(1), 0)}))))
 	same(t, "a queue's jobs", 0, len(must[[]store.Job](t)(s.ListJobs(ctx, store.JobFilter{Queue: 1, State: batch.Runnable, Limit: 10}))))

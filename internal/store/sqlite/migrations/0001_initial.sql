@@ -247,3 +247,32 @@ CREATE TABLE attempts (
     containers    BLOB, -- the ends of several containers, as the API layer writes them
     PRIMARY KEY (job, number)
 ) STRICT, WITHOUT ROWID;
+
+-- Events that are not delivered yet, in their order: state changes of jobs. What
+-- never changes of the job is read from its row when the event is delivered.
+CREATE TABLE outbox (
+    round         INTEGER NOT NULL, -- that committed it
+    place         INTEGER NOT NULL, -- among the events of the round
+    job           INTEGER NOT NULL, -- the row of the job or, for children, of their array job
+    id            BLOB    NOT NULL CHECK (length(id) = 16),
+    child         INTEGER NOT NULL,
+    children      BLOB,             -- those that it is about, which have no row; else null
+    done          INTEGER NOT NULL, -- so many of the children are delivered
+    at            INTEGER NOT NULL,
+    state         INTEGER NOT NULL CHECK (state BETWEEN 1 AND 6),
+    flags         INTEGER NOT NULL,
+    attempt       INTEGER NOT NULL,
+    host          INTEGER NOT NULL,
+    started_at    INTEGER NOT NULL,
+    stopped_at    INTEGER NOT NULL,
+    exit_code     INTEGER,
+    reason        TEXT,
+    status_reason TEXT,
+    counts        BLOB,
+    network       INTEGER NOT NULL,
+    PRIMARY KEY (round, place),
+    CHECK ((state >= 5) = (stopped_at <> 0))
+) STRICT, WITHOUT ROWID;
+
+-- A job is kept until its events are delivered.
+CREATE INDEX outbox_by_job ON outbox (job);
