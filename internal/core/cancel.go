@@ -137,26 +137,31 @@ type sweep struct {
 }
 
 // sweepOn ends the next slice of the children of array jobs that are being
-// ended, and reports whether there is more to do.
+// ended, and reports whether there is more to do. It may look at more than it
+// ends: after a restart it begins anew.
 func (s *State) sweepOn(now batch.Instant, out *Output) (more bool) {
-	for budget := maxSlice; len(s.sweeps) > 0; {
+	looks, ends := 16*maxSlice, maxSlice
+	for len(s.sweeps) > 0 {
 		w := &s.sweeps[0]
-		for s.jobs[w.parent.ref] == w.parent {
-			index, ok := w.parent.array.own.Next(w.index)
+		p := w.parent
+		for s.jobs[p.ref] == p {
+			index, ok := p.array.own.Next(w.index)
 			if !ok {
 				break
 			}
-			if budget--; budget < 0 {
+			if looks--; looks < 0 || ends <= 0 {
 				return true
 			}
 			w.index = index + 1
-			c := s.jobs[batch.ChildRef(w.parent.ref.ID, int(index))]
-			switch reason := s.reasons[w.parent.ref]; {
-			case c == nil:
-			case w.parent.flags&Terminated != 0:
-				s.terminate(now, c, reason, out)
-			default:
-				s.endWaiting(now, c, Cancelled, reason, out)
+			c := s.jobs[batch.ChildRef(p.ref.ID, int(index))]
+			if c == nil || c.flags&Terminated != 0 {
+				continue
+			}
+			ends--
+			if p.flags&Terminated != 0 {
+				s.terminate(now, c, s.reasons[p.ref], out)
+			} else {
+				s.endWaiting(now, c, Cancelled, s.reasons[p.ref], out)
 			}
 		}
 		s.sweeps = s.sweeps[1:]

@@ -1,8 +1,6 @@
 package core
 
 import (
-	"slices"
-
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/core/depend"
 )
@@ -53,6 +51,16 @@ func (s *State) checkArrays(counts map[*job][batch.JobStates]int32, bad func(str
 // checkWaits sees that every job that waits for others is going to hear of them,
 // and that nothing has started too early.
 func (s *State) checkWaits(bad func(string, ...any)) {
+	type listening struct {
+		target batch.JobRef
+		job    *job
+	}
+	hear := make(map[listening]bool)
+	for target, f := range s.followers {
+		for _, j := range f.list {
+			hear[listening{target, j}] = true
+		}
+	}
 	for ref, j := range s.jobs {
 		w := j.waits
 		if w == nil {
@@ -69,7 +77,7 @@ func (s *State) checkWaits(bad func(string, ...any)) {
 			if l.Outcome != depend.Open {
 				continue
 			}
-			if f := s.followers[target]; f == nil || !slices.Contains(f.list, j) {
+			if !hear[listening{target, j}] {
 				bad("job %s depends on %s and does not hear of it", ref, l.Job)
 			}
 			if n := s.newsOf[target]; s.jobs[target] == nil && (n == nil || n.ended == nil) {

@@ -79,6 +79,8 @@ func (c *chaos) submit(t *rapid.T) {
 	if rapid.Bool().Draw(t, "rules") {
 		s.Retry.Rules = []retry.Rule{{OnExitCode: rapid.SampledFrom([]string{"1", "137"}).Draw(t, "code"), Exit: true}}
 	}
+	s.Retry.Backoff.First = rapid.SampledFrom([]int64{0, 0, 60_000}).Draw(t, "backoff")
+	c.depend(t, &s)
 	s.Definition = rapid.Int64Range(1, 3).Draw(t, "definition") // if there is one
 	s.New.Share = rapid.SampledFrom([]string{"", "red", "blue"}).Draw(t, "share")
 	s.Queue = rapid.SampledFrom([]string{"q", "q", "a"}).Draw(t, "queue")
@@ -88,12 +90,39 @@ func (c *chaos) submit(t *rapid.T) {
 			s.Consumes = append(s.Consumes, consume.Need{Resource: name, Quantity: rapid.Int64Range(0, 2).Draw(t, "quantity")})
 		}
 	}
-	jobs := c.state.Jobs()
 	if err := c.step(s); err != nil && s.Queue == "q" && (err.Code != batch.Conflict || s.Claim == (core.Claim{})) {
 		t.Fatalf("submit: %v", err)
 	}
-	if c.state.Jobs() > jobs { // else the token was known
+	if c.out.Reply.Job == s.ID { // else the token was known
 		c.jobs = append(c.jobs, s)
+	}
+}
+
+// depend has a job depend on earlier ones, as they stand in the stores.
+func (c *chaos) depend(t *rapid.T, s *core.Submit) {
+	if s.Size > 0 {
+		s.MaxRunning = rapid.Int32Range(0, 2).Draw(t, "running")
+		s.Sequential = rapid.IntRange(0, 3).Draw(t, "sequential") == 0
+	}
+	if len(c.jobs) == 0 {
+		return
+	}
+	for range rapid.IntRange(0, 2).Draw(t, "dependencies") {
+		on := rapid.SampledFrom(c.jobs).Draw(t, "on")
+		d := core.Dependency{Job: batch.JobRef{ID: on.ID}, NToN: on.Size > 0 && on.Size == s.Size}
+		if on.Size > 0 && !d.NToN {
+			d.Job.Child = rapid.Int32Range(0, on.Size).Draw(t, "child")
+		}
+		c.commit()
+		jobs, err := c.stores[0].Jobs(context.Background(), []batch.JobRef{d.Job})
+		switch {
+		case err != nil:
+			t.Fatalf("job %s: %v", d.Job, err)
+		case len(jobs) == 0:
+			continue // it is forgotten
+		}
+		d.Ended = core.EndedOf(&jobs[0].JobRow)
+		s.DependsOn = append(s.DependsOn, d)
 	}
 }
 
@@ -120,7 +149,7 @@ func (c *chaos) prune(t *rapid.T) {
 
 func (c *chaos) resource(t *rapid.T) {
 	name := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "name")
-	switch rapid.IntRange(0, 3).Draw(t, "kind") {
+	switch rapid.IntRange(0, 4).Draw(t, "kind") {
 	case 0:
 		c.try(core.RegisterDefinition{Name: name, Spec: []byte(name)})
 	case 1:
@@ -130,6 +159,8 @@ func (c *chaos) resource(t *rapid.T) {
 	case 3:
 		c.vcpus += rapid.Int64Range(0, 1).Draw(t, "vcpus") // never less than is in use
 		c.try(core.HostSeen{Environment: 1, Name: "i-1", Capacity: batch.Resources{MilliVCPU: 1000 * c.vcpus, MemoryMiB: 1 << 30}})
+	case 4:
+		c.try(core.HostLost{Environment: 1, Name: "i-1"})
 	}
 }
 

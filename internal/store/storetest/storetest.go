@@ -53,6 +53,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Harness) {
 		{"readers see whole rounds", testReaders},
 		{"what is committed is there after a restart", testReopen},
 		{"active jobs are loaded and ended ones are not", testLoad},
+		{"jobs wait for others over restarts", testWaits},
 		{"deleted resources leave what jobs refer to", testDeleted},
 		{"tags are changed and go", testTags},
 		{"jobs are found by what they consume", testConsumers},
