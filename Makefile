@@ -4,7 +4,7 @@ SHELL := /bin/bash
 GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GOLANGCI_LINT ?= github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.11.0
-SEEDS ?= 200
+SEEDS ?= 500
 TESTFLAGS ?=
 
 .PHONY: help
@@ -38,7 +38,7 @@ race: ## Run the tests with the race detector
 	$(GO) test -race $(TESTFLAGS) ./...
 
 .PHONY: sim
-sim: ## Run SEEDS (200) seeds of the simulation
+sim: ## Run SEEDS (500) seeds of the simulation
 	$(GO) test ./internal/sim -run TestSeeds -seeds=$(SEEDS)
 
 .PHONY: bench

@@ -6,7 +6,8 @@
 // attempts and outlives the server; a server that crashes before and after
 // commits, whose commits fail, whose disk fills up; reports that are repeated,
 // and lost with the server; a clock that jumps; a machine that loses what it
-// ran.
+// ran, or a whole host. Jobs are arrays, gangs, wait for each other, are tried
+// again at once or after a pause.
 //
 // After every turn it checks the invariants: the state recounts right; a row
 // goes along legal edges only and never leaves a terminal state; a job has at

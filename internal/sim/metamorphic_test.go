@@ -223,7 +223,7 @@ func (r *run) load() {
 	if r.rounds != nil && s.Fingerprint() != r.rounds.State.Fingerprint() {
 		r.t.Errorf("%s: the state loaded after round %d is not the one that was committed", r.way.name, last)
 	}
-	r.rounds = engine.NewRounds(s, last)
+	r.rounds = engine.NewRounds(s, last, false)
 }
 
 // start has an attempt end at once, as its name decides.
