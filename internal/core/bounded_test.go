@@ -51,7 +51,8 @@ func TestBounded(t *testing.T) {
 			[]Input{Cancel{Job: first}, fail(batch.ChildRef(one, 0))},
 		},
 		{
-			"an array of which half is lost", many / 2, []Input{array(0), array(1, each)},
+			"an array of which half is lost", many / 2,
+			[]Input{array(0), array(1, each)},
 			append(inputs(many/2, func(n int) Input { return fail(batch.ChildRef(one, n)) }), Terminate{Job: first}, Terminate{Job: batch.JobRef{ID: array(1).ID}}),
 		},
 	} {
