@@ -35,7 +35,7 @@ func (s *Service) CreateJobQueue(ctx context.Context, in *batchapi.CreateJobQueu
 		_, err = do(core.CreateQueue{
 			Name: in.JobQueueName, Enabled: in.State != batchapi.JQStateDisabled, Priority: *in.Priority,
 			Environments: environmentNames(d), SchedulingPolicy: policyName(c.policy),
-			ServiceEnvironment: serviceEnvironmentName(d), Spec: d.AppendJSON(nil),
+			ServiceEnvironment: serviceEnvironmentName(d), TimeLimits: timeLimits(d), Spec: d.AppendJSON(nil),
 		})
 		return err
 	})
@@ -91,7 +91,7 @@ func (s *Service) UpdateJobQueue(ctx context.Context, in *batchapi.UpdateJobQueu
 		_, err = do(core.UpdateQueue{
 			Name: row.Name, Enabled: enabled(in.State, row.Enabled), Priority: deref(d.Priority),
 			Environments: environmentNames(&d), SchedulingPolicy: policyName(u.policy),
-			ServiceEnvironment: serviceEnvironmentName(&d), Spec: d.AppendJSON(nil),
+			ServiceEnvironment: serviceEnvironmentName(&d), TimeLimits: timeLimits(&d), Spec: d.AppendJSON(nil),
 		})
 		return err
 	})
@@ -140,6 +140,19 @@ func environmentNames(d *batchapi.JobQueueDetail) []string {
 		names = append(names, name)
 	}
 	return names
+}
+
+// timeLimits are the limits for what can happen here. The other reasons do not
+// occur: capacity and the configuration of instances are this machine's.
+func timeLimits(d *batchapi.JobQueueDetail) (limits []core.TimeLimit) {
+	for _, a := range d.JobStateTimeLimitActions {
+		for _, block := range []core.Block{core.MaxResource, core.JobRequirement} {
+			if a.Reason == block.Reason() {
+				limits = append(limits, core.TimeLimit{Block: block, Seconds: *a.MaxTimeSeconds})
+			}
+		}
+	}
+	return limits
 }
 
 func policyName(p *batchapi.SchedulingPolicyDetail) string {

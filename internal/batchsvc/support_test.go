@@ -38,8 +38,8 @@ func supports() []support {
 		},
 		{operation: "CreateConsumableResource", works: "consumableResourceName totalQuantity resourceType tags"},
 		{
-			operation: "CreateJobQueue", works: "jobQueueName state priority computeEnvironmentOrder serviceEnvironmentOrder jobQueueType tags",
-			kept: "schedulingPolicyArn jobStateTimeLimitActions",
+			operation: "CreateJobQueue", works: "jobQueueName state priority computeEnvironmentOrder serviceEnvironmentOrder jobQueueType jobStateTimeLimitActions tags",
+			kept: "schedulingPolicyArn",
 			note: "A queue with a fair share policy takes no jobs of SubmitJob yet; service jobs wait.",
 		},
 		{operation: "CreateQuotaShare", works: "quotaShareName jobQueue state tags", kept: "capacityLimits resourceSharingConfiguration preemptionConfiguration"},
@@ -96,8 +96,8 @@ func supports() []support {
 		},
 		{operation: "UpdateConsumableResource", works: "consumableResource operation quantity clientToken"},
 		{
-			operation: "UpdateJobQueue", works: "jobQueue state priority computeEnvironmentOrder serviceEnvironmentOrder",
-			kept: "schedulingPolicyArn jobStateTimeLimitActions",
+			operation: "UpdateJobQueue", works: "jobQueue state priority computeEnvironmentOrder serviceEnvironmentOrder jobStateTimeLimitActions",
+			kept: "schedulingPolicyArn",
 		},
 		{operation: "UpdateQuotaShare", works: "quotaShareArn state", kept: "capacityLimits resourceSharingConfiguration preemptionConfiguration"},
 		{operation: "UpdateSchedulingPolicy", works: "arn", kept: "fairsharePolicy quotaSharePolicy"},

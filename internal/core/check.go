@@ -85,6 +85,7 @@ func (s *State) Check() error {
 	queued := 0
 	for _, q := range s.queueList {
 		queued += q.waiting.Len()
+		s.checkHead(q, bad)
 		for _, share := range q.shareList {
 			queued += share.waiting.Len()
 			if share.queue != q || q.shares[share.row.Name] != share {

@@ -19,6 +19,7 @@ func (s *State) stepCreateEnvironment(now batch.Instant, in CreateEnvironment, o
 		ID: s.last.Environment, Name: in.Name, Enabled: in.Enabled, MaxVCPU: in.MaxVCPU, Spec: in.Spec, CreatedAt: now,
 	}
 	e := s.addEnvironment(row)
+	s.config++
 	out.Changes = append(out.Changes, EnvironmentPut{row})
 	e.scale(out)
 	out.Reply = Reply{ID: row.ID}
@@ -38,6 +39,7 @@ func (s *State) stepUpdateEnvironment(in UpdateEnvironment, out *Output) *batch.
 	}
 	scale := !e.row.Enabled && in.Enabled || e.row.MaxVCPU != in.MaxVCPU
 	e.row.Enabled, e.row.MaxVCPU = in.Enabled, in.MaxVCPU
+	s.config++
 	row := e.row
 	row.Spec = in.Spec
 	out.Changes = append(out.Changes, EnvironmentPut{row})
@@ -80,6 +82,7 @@ func (s *State) stepDeleteEnvironment(in DeleteEnvironment, out *Output) *batch.
 // and may have none still needs them for what runs there.
 func (e *environment) scale(out *Output) {
 	if e.row.Enabled && e.row.MaxVCPU > 0 || len(e.hosts) > 0 {
+		e.asked = true
 		out.Effects = append(out.Effects, Scale{Environment: e.row.ID, VCPU: e.row.MaxVCPU})
 	}
 }

@@ -15,6 +15,8 @@ func (s *State) stepHostSeen(now batch.Instant, in HostSeen, out *Output) *batch
 	if e == nil {
 		return batch.Errorf(batch.NotFound, "host %s: no compute environment %d", in.Name, in.Environment)
 	}
+	e.asked = false
+	s.config++
 	for _, f := range e.hosts {
 		if h := s.hosts[f.ID]; h.name == in.Name {
 			s.hostBack(h, in.Capacity, out)

@@ -40,6 +40,7 @@ type CreateQueue struct {
 	Environments       []string // names, in the order of preference
 	SchedulingPolicy   string   // name, or empty
 	ServiceEnvironment string   // name, or empty
+	TimeLimits         []TimeLimit
 	Spec               []byte
 }
 
@@ -52,6 +53,7 @@ type UpdateQueue struct {
 	Environments       []string
 	SchedulingPolicy   string
 	ServiceEnvironment string // empty to stay as it is
+	TimeLimits         []TimeLimit
 	Spec               []byte
 }
 

@@ -145,7 +145,10 @@ func (l *Loader) Job(row JobRow) error {
 	if j.waits = row.Waits.Clone(); j.waits != nil {
 		l.waiting = append(l.waiting, j)
 	}
-	if row.StatusReason != "" {
+	switch {
+	case row.BlockedAt != 0:
+		q.head = head{ref: row.Ref, since: row.BlockedAt, job: j, block: blockOf(row.StatusReason), blockedAt: row.BlockedAt}
+	case row.StatusReason != "":
 		s.reasons[row.Ref] = row.StatusReason
 	}
 	if row.Kind == Service {
@@ -330,6 +333,7 @@ func (l *Loader) resumeWaits() {
 // Resume says what has to be done outside after a start: ask for the hosts.
 // What ran on them follows when they register.
 func (s *State) Resume(out *Output) {
+	s.config++
 	for _, e := range s.environmentList {
 		e.scale(out)
 	}

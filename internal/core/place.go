@@ -17,6 +17,7 @@ import (
 func (s *State) Place(now batch.Instant, budget int, out *Output) (more bool) {
 	out.now = now
 	defer s.lookAtFronts(now)
+	defer s.lookAtHeads(now, out)
 	more = s.loseOn(now, out)
 	more = s.drainOn(now, out) || more
 	more = s.closeShares(now, out) || more

@@ -15,7 +15,7 @@ func (s *State) stepCreateQueue(now batch.Instant, in CreateQueue, out *Output) 
 		return batch.Errorf(batch.Conflict, "Object already exists")
 	}
 	row := QueueRow{
-		ID: s.last.Queue + 1, Name: in.Name, Enabled: in.Enabled, Priority: in.Priority, Spec: in.Spec, CreatedAt: now,
+		ID: s.last.Queue + 1, Name: in.Name, Enabled: in.Enabled, Priority: in.Priority, TimeLimits: in.TimeLimits, Spec: in.Spec, CreatedAt: now,
 	}
 	var err *batch.Error
 	if row.Environments, err = s.environmentIDs(in.Environments); err != nil {
@@ -45,7 +45,7 @@ func (s *State) stepUpdateQueue(in UpdateQueue, out *Output) *batch.Error {
 		return batch.Errorf(batch.Conflict, "Cannot update, "+beingModified)
 	}
 	row := q.row
-	row.Enabled, row.Priority = in.Enabled, in.Priority
+	row.Enabled, row.Priority, row.TimeLimits = in.Enabled, in.Priority, in.TimeLimits
 	var err *batch.Error
 	if in.Environments != nil {
 		if row.Environments, err = s.environmentIDs(in.Environments); err != nil {
@@ -119,6 +119,7 @@ func (s *State) schedulingPolicyID(name string) (int64, *batch.Error) {
 // join puts the queue with its environments and in its place among the queues,
 // as its row says.
 func (s *State) join(q *queue) {
+	s.config++
 	q.environ = nil
 	for _, id := range q.row.Environments {
 		q.environ = append(q.environ, s.environments[id])

@@ -38,6 +38,7 @@ func (w *world) change(command string, plain []string, args map[string]string) I
 	case "update-queue":
 		in := UpdateQueue{Name: name, SchedulingPolicy: args["policy"]}
 		if q := w.s.queueNames[name]; q != nil {
+			in.TimeLimits = q.row.TimeLimits
 			in.Enabled, in.Priority = enabled(q.row.Enabled), int32(num("priority", int64(q.row.Priority)))
 		}
 		if args["on"] != "" {

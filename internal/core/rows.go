@@ -39,6 +39,7 @@ type QueueRow struct {
 	Environments       []int64 // environment ids in the order of preference
 	SchedulingPolicy   int64   // zero for none
 	ServiceEnvironment int64   // zero unless it is for service jobs
+	TimeLimits         []TimeLimit
 	Spec               []byte  // its description as JSON; nil once it is deleted
 	CreatedAt          batch.Instant
 }
@@ -152,6 +153,7 @@ type JobRow struct {
 	Reason       string        // ECS's container reason; empty on a plain exit
 	StatusReason string
 	RetryAt      batch.Instant // while a job waits for its next attempt, when that may start; else zero
+	BlockedAt    batch.Instant // while StatusReason says what blocks it at the head of its queue, since when; else zero
 
 	// Waits is what a job that has not started waits for; nil if for nothing.
 	Waits *depend.Waits

@@ -81,11 +81,16 @@ func (w *world) run(t *testing.T, line string) string {
 		return n
 	}
 	var in Input
+	var limits []TimeLimit
+	for limit := range strings.FieldsFuncSeq(args["limit"], func(r rune) bool { return r == ',' }) {
+		block, seconds, _ := strings.Cut(limit, ":")
+		limits = append(limits, TimeLimit{Block: map[string]Block{"max": MaxResource, "requirement": JobRequirement}[block], Seconds: int32(mustInt(t, seconds))})
+	}
 	switch words[0] {
 	case "environment":
 		in = CreateEnvironment{Name: plain[0], Enabled: args["state"] != "disabled", MaxVCPU: int64(num("vcpu", 256)) * 1000}
 	case "queue":
-		in = CreateQueue{Name: plain[0], Enabled: args["state"] != "disabled", Priority: int32(num("priority", 1)), Environments: strings.Split(args["on"], ","), SchedulingPolicy: args["policy"], ServiceEnvironment: args["service"]}
+		in = CreateQueue{Name: plain[0], Enabled: args["state"] != "disabled", Priority: int32(num("priority", 1)), Environments: strings.Split(args["on"], ","), SchedulingPolicy: args["policy"], ServiceEnvironment: args["service"], TimeLimits: limits}
 		if args["on"] == "" {
 			in = CreateQueue{Name: plain[0], Enabled: true, SchedulingPolicy: args["policy"], ServiceEnvironment: args["service"]}
 		}
@@ -274,6 +279,9 @@ func (w *world) describe() string {
 		}
 		if g := x.last.Gang; g != nil {
 			fmt.Fprintf(&b, "  nodes %d network %d", g.Size, g.Network)
+		}
+		if x.last.BlockedAt != 0 {
+			fmt.Fprintf(&b, "  since %d s", x.last.BlockedAt/1000)
 		}
 		if x.last.Flags != 0 {
 			fmt.Fprintf(&b, "  flags %03b", x.last.Flags)

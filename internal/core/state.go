@@ -45,6 +45,7 @@ type State struct {
 	basketNames map[string]int64 // needs as JSON to basket
 
 	placedAt batch.Instant // the time of the latest Place
+	config   uint64        // changes with environments, queues and hosts
 
 	deadlines heap.Heap[*job]         // running attempts with a timeout and jobs that wait to be tried again, the next one first
 	reasons   map[batch.JobRef]string // why a job that has not ended yet is being ended
@@ -68,6 +69,7 @@ type State struct {
 type environment struct {
 	row   EnvironmentRow // without Spec
 	hosts []*fit.Host    // by id
+	asked bool           // for hosts, which have not told what they have since
 	used  int64          // thousandths of vCPUs that its hosts hold
 }
 
@@ -75,6 +77,7 @@ type queue struct {
 	row        QueueRow // without Spec
 	environ    []*environment
 	front      front
+	head       head
 	used       batch.Resources // by jobs on hosts
 	jobs       jobs            // all of them
 	shares     map[string]*quotaShare
@@ -287,6 +290,9 @@ func (s *State) row(j *job, e ended) JobRow {
 		r.StoppedAt = e.at
 	} else if e.statusReason == "" {
 		r.StatusReason = s.reasons[j.ref]
+	}
+	if h := &j.queue.head; h.job == j && j.state == batch.Runnable && r.StatusReason == "" {
+		r.StatusReason, r.BlockedAt = h.block.StatusReason(), h.blockedAt
 	}
 	if j.host != nil {
 		r.Host = j.host.ID

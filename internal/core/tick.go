@@ -11,6 +11,11 @@ func (s *State) NextDeadline() (at batch.Instant, ok bool) {
 	if j, watched := s.deadlines.Min(); watched && (!ok || j.due() < at) {
 		at, ok = j.due(), true
 	}
+	for _, q := range s.queueList {
+		if next, some := q.headDue(); some && (!ok || next < at) {
+			at, ok = next, true
+		}
+	}
 	return at, ok
 }
 
@@ -19,6 +24,7 @@ func (s *State) NextDeadline() (at batch.Instant, ok bool) {
 func (s *State) stepTick(now batch.Instant, out *Output) {
 	s.claims.forget(now, out)
 	s.updates.forget(now, out)
+	s.limitHeads(now, out)
 	s.wake(now, out)
 }
 

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"strings"
 
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/core"
@@ -92,6 +93,12 @@ func (w *World) checkWaited(ref batch.JobRef) {
 
 // checkLost sees that a job failed because of a dependency exactly if it should.
 func (w *World) checkLost(j *store.Job) {
+	if strings.HasPrefix(j.StatusReason, "Canceled by JobStateTimeLimit") {
+		w.stats.Blocked++
+		if j.Flags&core.Cancelled == 0 || j.Needs.MilliVCPU <= 1000 { // what the smallest environment ever has
+			w.bad("job %s has been cancelled as too large: %+v", j.Ref, j.JobRow)
+		}
+	}
 	in := w.clients.submits[j.Ref.ID]
 	if j.StatusReason != "Dependent Job failed" {
 		return

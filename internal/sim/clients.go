@@ -35,8 +35,8 @@ func (c *clients) init(w *World) { c.w, c.submits = w, make(map[batch.JobID]core
 func (c *clients) setUp() {
 	c.insist(core.CreateEnvironment{Name: "small", Enabled: true, MaxVCPU: 2000})
 	c.insist(core.CreateEnvironment{Name: "large", Enabled: true, MaxVCPU: 64_000})
-	c.insist(core.CreateQueue{Name: "q0", Enabled: true, Priority: 1, Environments: []string{"small", "large"}})
-	c.insist(core.CreateQueue{Name: "q1", Enabled: true, Priority: 10, Environments: []string{"large"}})
+	c.insist(core.CreateQueue{Name: "q0", Enabled: true, Priority: 1, Environments: []string{"small", "large"}, TimeLimits: timeLimits()})
+	c.insist(core.CreateQueue{Name: "q1", Enabled: true, Priority: 10, Environments: []string{"large"}, TimeLimits: timeLimits()})
 	c.insist(core.CreateConsumable{Name: "licence", Total: 2})
 	c.insist(core.CreateConsumable{Name: "hours", Total: 100, Spent: true})
 	c.services = services{c: c}
@@ -79,6 +79,11 @@ func (c *clients) send(in core.Input, done func(core.Reply, error)) {
 func (c *clients) stop() {
 	c.stopped = true
 	c.refill()
+}
+
+// timeLimits see to it that no job waits for ever that is too large.
+func timeLimits() []core.TimeLimit {
+	return []core.TimeLimit{{Block: core.MaxResource, Seconds: 8}, {Block: core.JobRequirement, Seconds: 15}}
 }
 
 // again makes a burst of random requests and comes back later.
@@ -183,6 +188,9 @@ func (c *clients) submit() {
 	}
 	if rng.IntN(4) == 0 {
 		in.Retry.Backoff = retry.Backoff{First: rng.Int64N(20_000), Factor: rng.Int64N(4), Most: rng.Int64N(100_000)}
+	}
+	if rng.IntN(24) == 0 {
+		in.Needs.MilliVCPU = []int64{5000, 65_000}[rng.IntN(2)] // more than any host, than any environment
 	}
 	c.depend(&in)
 	if rng.IntN(4) == 0 {

@@ -36,7 +36,7 @@ func (c *clients) deleteQueue(name string) {
 	c.send(core.UpdateQueue{Name: name}, nil)
 	c.send(core.DeleteQueue{Name: name}, nil)
 	c.w.after(c.w.rng.Int64N(20_000)+1, func() {
-		c.send(core.CreateQueue{Name: name, Enabled: true, Priority: 5, Environments: []string{"large"}}, nil)
+		c.send(core.CreateQueue{Name: name, Enabled: true, Priority: 5, Environments: []string{"large"}, TimeLimits: timeLimits()}, nil)
 	})
 }
 
@@ -44,7 +44,7 @@ func (c *clients) deleteQueue(name string) {
 // what runs there.
 func (c *clients) deleteEnvironment(name string) {
 	for _, queue := range []string{"q0", "q1"} {
-		c.send(core.UpdateQueue{Name: queue, Enabled: true, Environments: []string{"large"}}, nil)
+		c.send(core.UpdateQueue{Name: queue, Enabled: true, Environments: []string{"large"}, TimeLimits: timeLimits()}, nil)
 	}
 	c.send(core.UpdateEnvironment{Name: name}, nil)
 	c.send(core.DeleteEnvironment{Name: name}, nil)
@@ -54,6 +54,6 @@ func (c *clients) deleteEnvironment(name string) {
 func (c *clients) open() {
 	c.send(core.UpdateEnvironment{Name: "large", Enabled: true, MaxVCPU: 64_000}, nil)
 	for _, queue := range []string{"q0", "q1"} {
-		c.send(core.UpdateQueue{Name: queue, Enabled: true, Environments: []string{"large"}}, nil)
+		c.send(core.UpdateQueue{Name: queue, Enabled: true, Environments: []string{"large"}, TimeLimits: timeLimits()}, nil)
 	}
 }

@@ -59,6 +59,7 @@ type Stats struct {
 	// of jobs that depend on others, Lost are jobs that failed with one.
 	Late, Dependent, Lost int
 	Losses                int // of hosts
+	Blocked               int // jobs that a time limit at the head of a queue has ended
 	// Events were told for the first time, Repeated after that.
 	Events, Repeated int
 	End              batch.Instant

@@ -223,6 +223,7 @@ func checkJob(r core.JobRow) error {
 		{r.Next >= 0 && r.Next <= max(0, r.Size), "the next child to be within the array"},
 		{!array || r.Rest == batch.Pending || r.Rest == batch.Runnable || r.Rest == batch.Failed, "the rest to be pending, runnable or failed"},
 		{r.RetryAt == 0 || r.State == batch.Runnable, "a time to be tried again only while it is runnable"},
+		{r.BlockedAt == 0 || r.State == batch.Runnable && r.StatusReason != "", "a block only while it is runnable, and a reason for it"},
 		{r.Waits == nil || r.State == batch.Pending, "to be pending while it waits for others"},
 		{r.Kind <= core.Service && (r.Kind == core.Plain || !array && r.Ref.Child == 0), "a kind, and a service job to be neither array nor child"},
 		{(array && r.Rest == batch.Failed) == (r.RestAt != 0), "the rest to have an end exactly if it has failed"},

@@ -46,14 +46,14 @@ func (w *writer) prepare(ctx context.Context) error {
 			WHERE round = ?1 - 1`},
 		{&w.insertJob, jobWidth, `INSERT INTO jobs (` + strings.ReplaceAll(jobColumns, "j.", "") + `)
 			VALUES (` + parameters(jobWidth) + `)`},
-		{&w.updateJob, 21, `UPDATE jobs SET state = ?, flags = ?, priority = ?, attempt = ?, host = ?, scheduled_at = ?, started_at = ?, stopped_at = ?,
+		{&w.updateJob, 22, `UPDATE jobs SET state = ?, flags = ?, priority = ?, attempt = ?, host = ?, scheduled_at = ?, started_at = ?, stopped_at = ?,
 			exit_code = ?, reason = ?, status_reason = ?, next = ?, rest = ?, rest_at = ?, counts = ?, gang = ?,
-			retry_at = ?, waits = ?, rest_reason = ?, failed = ?
+			retry_at = ?, waits = ?, rest_reason = ?, failed = ?, blocked_at = ?
 			WHERE seq = ? AND (state < 5 OR child < 0)`},
 		{&w.insertSpec, 5, `INSERT INTO job_specs (seq, queue, name, share, spec) VALUES (?, ?, ?, ?, ?)`},
 		{&w.attempt, 9, replace("attempts", attemptColumns, 2)},
 		{&w.environment, 7, replace("environments", environmentColumns, 1)},
-		{&w.queue, 10, replace("queues", queueColumns, 1)},
+		{&w.queue, 11, replace("queues", queueColumns, 1)},
 		{&w.definition, 6, replace("definitions", definitionColumns, 1)},
 		{&w.host, 8, replace("hosts", hostColumns, 1)},
 		{&w.policy, 2, replace("policies", policyColumns, 1)},
@@ -239,8 +239,16 @@ func (w *writer) put(c core.Change) error {
 		if environments, err = json.Marshal(r.Environments); err != nil {
 			return err
 		}
+		var limits driver.Value
+		if len(r.TimeLimits) > 0 {
+			var text []byte
+			if text, err = json.Marshal(r.TimeLimits); err != nil {
+				return err
+			}
+			limits = string(text)
+		}
 		_, err = w.queue.run(r.ID, r.Name, flag(r.Enabled), int64(r.Status), int64(r.Priority), string(environments),
-			r.SchedulingPolicy, r.ServiceEnvironment, blob(r.Spec), int64(r.CreatedAt))
+			r.SchedulingPolicy, r.ServiceEnvironment, blob(r.Spec), int64(r.CreatedAt), limits)
 	case core.DefinitionPut:
 		r := &c.Row
 		_, err = w.definition.run(r.ID, r.Name, int64(r.Revision), flag(r.Active), blob(r.Spec), int64(r.CreatedAt))
@@ -294,7 +302,7 @@ func (w *writer) putJob(r *core.JobRow, first *core.NewJob) error {
 		n, failure := w.updateJob.run(int64(r.State), int64(r.Flags), int64(r.Priority), int64(r.Attempt), r.Host, int64(r.ScheduledAt),
 			int64(r.StartedAt), int64(r.StoppedAt), code(r.ExitCode), nullable(r.Reason), nullable(r.StatusReason),
 			int64(r.Next), int64(r.Rest), int64(r.RestAt), counts, gang,
-			retryAt, waits, restReason, failed, r.Seq)
+			retryAt, waits, restReason, failed, moment(r.BlockedAt), r.Seq)
 		if failure != nil || n == 1 {
 			return failure
 		}
@@ -308,7 +316,7 @@ func (w *writer) putJob(r *core.JobRow, first *core.NewJob) error {
 		code(r.ExitCode), nullable(r.Reason), nullable(r.StatusReason),
 		int64(r.Size), int64(r.Next), int64(r.Rest), int64(r.RestAt), counts, gang,
 		retryAt, waits, maxRunning, restReason, failed,
-		int64(r.Kind), int64(r.Priority), r.QuotaShare); err != nil {
+		int64(r.Kind), int64(r.Priority), r.QuotaShare, moment(r.BlockedAt)); err != nil {
 		return err
 	}
 	if first == nil {

@@ -93,9 +93,9 @@ const jobColumns = `j.seq, j.id, j.child, j.queue, j.definition, j.state, j.flag
 	j.max_attempts, j.policy, j.timeout, j.basket, j.created_at, j.attempt, j.host, j.scheduled_at, j.started_at, j.stopped_at, j.exit_code,
 	j.reason, j.status_reason, j.size, j.next, j.rest, j.rest_at, j.counts, j.gang,
 	j.retry_at, j.waits, j.max_running, j.rest_reason, j.failed,
-	j.kind, j.priority, j.quota_share`
+	j.kind, j.priority, j.quota_share, j.blocked_at`
 
-const jobWidth = 37
+const jobWidth = 38
 
 func decodeJob(r record) (core.JobRow, error) {
 	j := core.JobRow{
@@ -107,7 +107,7 @@ func decodeJob(r record) (core.JobRow, error) {
 		StartedAt: r.instant(18), StoppedAt: r.instant(19), ExitCode: r.code(20), Reason: r.text(21), StatusReason: r.text(22),
 		Size: r.int32(23), Next: r.int32(24), Rest: batch.JobState(r.int(25)), RestAt: r.instant(26),
 		RetryAt: r.instant(29), MaxRunning: r.int32(31), RestReason: r.text(32),
-		Kind: core.Kind(r.int(34)), Priority: r.int32(35), QuotaShare: r.int(36),
+		Kind: core.Kind(r.int(34)), Priority: r.int32(35), QuotaShare: r.int(36), BlockedAt: r.instant(37),
 	}
 	if copy(j.Ref.ID[:], r.bytes(1)) != len(j.Ref.ID) {
 		return j, fmt.Errorf("job %d has an id of %d bytes", j.Seq, len(r.bytes(1)))
@@ -152,11 +152,16 @@ func decodeGang(text string, j *core.JobRow) error {
 	return nil
 }
 
+// moment is a time that few rows have; null for zero.
+func moment(at batch.Instant) driver.Value {
+	if at == 0 {
+		return nil
+	}
+	return int64(at)
+}
+
 // rare are the columns that few jobs have, from retry_at on.
 func rare(r *core.JobRow) (retryAt, waits, maxRunning, restReason, failed driver.Value) {
-	if r.RetryAt != 0 {
-		retryAt = int64(r.RetryAt)
-	}
 	if r.Waits != nil {
 		waits = r.Waits.Append(nil)
 	}
@@ -166,7 +171,7 @@ func rare(r *core.JobRow) (retryAt, waits, maxRunning, restReason, failed driver
 	if len(r.Failed) > 0 {
 		failed = r.Failed.Append(nil)
 	}
-	return retryAt, waits, maxRunning, nullable(r.RestReason), failed
+	return moment(r.RetryAt), waits, maxRunning, nullable(r.RestReason), failed
 }
 
 func encodeCounts(counts *[batch.JobStates]int32) []byte {
@@ -206,7 +211,7 @@ func decodeEnvironment(r record) (core.EnvironmentRow, error) {
 	}, nil
 }
 
-const queueColumns = `id, name, enabled, status, priority, environments, scheduling_policy, service_environment, spec, created_at`
+const queueColumns = `id, name, enabled, status, priority, environments, scheduling_policy, service_environment, spec, created_at, time_limits`
 
 func decodeQueue(r record) (core.QueueRow, error) {
 	q := core.QueueRow{
@@ -215,6 +220,11 @@ func decodeQueue(r record) (core.QueueRow, error) {
 	}
 	if err := json.Unmarshal([]byte(r.text(5)), &q.Environments); err != nil {
 		return q, fmt.Errorf("environments of queue %s: %w", q.Name, err)
+	}
+	if limits := r.text(10); limits != "" {
+		if err := json.Unmarshal([]byte(limits), &q.TimeLimits); err != nil {
+			return q, fmt.Errorf("time limits of queue %s: %w", q.Name, err)
+		}
 	}
 	return q, nil
 }

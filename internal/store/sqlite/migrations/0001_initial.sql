@@ -51,6 +51,7 @@ CREATE TABLE queues (
     service_environment INTEGER NOT NULL, -- zero unless it is for service jobs
     spec              BLOB,
     created_at        INTEGER NOT NULL,
+    time_limits       TEXT, -- a JSON array of {block, seconds}; null for none
     CHECK (status = 0 OR enabled = 0)
 ) STRICT;
 
@@ -191,6 +192,7 @@ CREATE TABLE jobs (
     max_running   INTEGER,
     rest_reason   TEXT,
     failed        BLOB,
+    blocked_at    INTEGER, -- since when status_reason says what blocks the head of its queue
 
     UNIQUE (id, child),
     CHECK ((state >= 5) = (stopped_at <> 0)),
@@ -199,6 +201,7 @@ CREATE TABLE jobs (
     CHECK (next BETWEEN 0 AND size),
     CHECK (size = 0 OR rest IN (1, 2, 6)),
     CHECK (retry_at IS NULL OR state = 2),
+    CHECK (blocked_at IS NULL OR state = 2 AND status_reason IS NOT NULL),
     CHECK (waits IS NULL OR state = 1),
     CHECK ((size > 0 AND rest = 6) = (rest_at <> 0)),
     CHECK ((size > 0) = (counts IS NOT NULL)),

@@ -1,0 +1,298 @@
+package core
+
+import (
+	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core/fit"
+)
+
+// Block is why the job at the head of a queue does not start, where AWS has a
+// word for it. That its environments are full is no such reason, and neither is
+// that all of them are disabled.
+//
+// https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable.html
+type Block uint8
+
+// The blocks. The numbers are stored.
+const (
+	Unblocked      Block = 0
+	MaxResource    Block = 1 // it needs more vCPUs than an environment may have
+	JobRequirement Block = 2 // it needs more than any host has
+	Undetermined   Block = 3 // for ten minutes no environment has had a host
+)
+
+// undeterminedAfter is how long a head waits for any host at all before AWS's
+// word for that is said of it, in milliseconds. AWS tells no time.
+const undeterminedAfter = 600_000
+
+// Reason is the code that a queue's time limits name.
+func (b Block) Reason() string {
+	switch b {
+	case MaxResource:
+		return "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE"
+	case JobRequirement:
+		return "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT"
+	case Undetermined:
+		return "UNDETERMINED"
+	case Unblocked:
+	}
+	return ""
+}
+
+// StatusReason is what AWS says of the job.
+func (b Block) StatusReason() string {
+	switch b {
+	case MaxResource:
+		return b.Reason() + " - CE(s) associated with the job queue cannot meet the CPU requirement of the job."
+	case JobRequirement:
+		return b.Reason() + " - The job resource requirement (vCPU/memory/GPU) is higher than that can be met by the CE(s) attached to the job queue."
+	case Undetermined:
+		return b.Reason() + " - Batch job is blocked, root cause is undetermined."
+	case Unblocked:
+	}
+	return ""
+}
+
+// blockOf finds the block that a stored status reason speaks of.
+func blockOf(statusReason string) Block {
+	for b := MaxResource; b <= Undetermined; b++ {
+		if b.StatusReason() == statusReason {
+			return b
+		}
+	}
+	return Unblocked
+}
+
+// TimeLimit is how long a job may be at the head of its queue with a block
+// before it is cancelled: one of jobStateTimeLimitActions.
+type TimeLimit struct {
+	Block   Block `json:"block"`
+	Seconds int32 `json:"seconds"`
+}
+
+// reasonTimeLimit is AWS's word for jobs that such a limit has ended.
+const reasonTimeLimit = "Canceled by JobStateTimeLimit action due to reason: "
+
+// head is the job that is the next to start in a queue, once it has not.
+type head struct {
+	ref    batch.JobRef  // zero where nothing waits
+	since  batch.Instant // when it came there
+	noHost batch.Instant // since when no environment has had a host for it; zero while one has
+
+	// Of a head with a block, which is stored with its row. A child of an array
+	// gets a row of its own for it.
+	job       *job
+	block     Block
+	blockedAt batch.Instant
+
+	// What misfit has found, and for which configuration.
+	misfit Block
+	sure   bool
+	config uint64
+}
+
+// lookAtHeads notes which job is at the head of each queue, since when, and what
+// blocks it. A block that has ended, or whose job is no head any more, is
+// forgotten.
+func (s *State) lookAtHeads(now batch.Instant, out *Output) {
+	for _, q := range s.queueList {
+		var ref batch.JobRef
+		j, ok := q.waiting.Min()
+		if ok = ok && q.row.Status == Valid; ok {
+			ref = j.first()
+		}
+		if ref != q.head.ref {
+			s.unblock(q, out)
+			q.head = head{ref: ref, since: now}
+		}
+		if !ok {
+			continue
+		}
+		if block := s.blockAt(now, q, j); block != q.head.block {
+			s.unblock(q, out)
+			s.block(now, q, j, block, out)
+		}
+	}
+}
+
+// first is the job that starts when j is at the head of its queue: of an array
+// job the next child.
+func (j *job) first() batch.JobRef {
+	if j.array == nil {
+		return j.ref
+	}
+	if c, ok := j.array.again.Min(); ok {
+		return c.ref
+	}
+	index, _ := j.next()
+	return batch.ChildRef(j.ref.ID, int(index))
+}
+
+func (s *State) block(now batch.Instant, q *queue, j *job, block Block, out *Output) {
+	if block == Unblocked {
+		return
+	}
+	if p := j.array; p != nil {
+		c, ok := p.again.Min()
+		if !ok {
+			index, _ := j.next()
+			c = s.newChild(j, index)
+			s.enqueue(c)
+		}
+		j = c
+	}
+	q.head.job, q.head.block, q.head.blockedAt = j, block, now
+	s.put(j, ended{}, out)
+	s.putParent(j, out)
+}
+
+func (s *State) unblock(q *queue, out *Output) {
+	j := q.head.job
+	q.head.job, q.head.block, q.head.blockedAt = nil, Unblocked, 0
+	if j != nil && s.jobs[j.ref] == j && j.state == batch.Runnable {
+		s.put(j, ended{}, out)
+	}
+}
+
+// blockAt says what blocks the head of a queue, by the order in which the
+// conditions are looked at: the first one counts.
+func (s *State) blockAt(now batch.Instant, q *queue, j *job) Block {
+	h := &q.head
+	if q.row.ServiceEnvironment != 0 || len(q.environ) == 0 {
+		return Unblocked // nothing starts service jobs yet
+	}
+	if h.config != s.config {
+		h.misfit, h.sure = s.misfit(q, j)
+		h.config = s.config
+	}
+	if h.misfit != Unblocked && (h.sure || h.misfit == h.block) {
+		h.noHost = 0
+		return h.misfit
+	}
+	switch {
+	case !s.hostless(q, j):
+		h.noHost = 0
+	case h.noHost == 0:
+		h.noHost = now
+	}
+	if h.noHost != 0 && (now >= h.noHost+undeterminedAfter || h.block == Undetermined) {
+		return Undetermined
+	}
+	return Unblocked
+}
+
+// misfit says whether none of a queue's environments could hold the job if it
+// were empty. It is sure unless one of them has yet to tell what its hosts have:
+// such an environment lets a block stand and makes none.
+func (s *State) misfit(q *queue, j *job) (block Block, sure bool) {
+	block, sure = JobRequirement, true
+	enabled := false
+	for _, e := range q.environ {
+		enabled = enabled || e.row.Enabled
+		switch e.verdict(s.groupsOf(j)) {
+		case holds:
+			return Unblocked, true
+		case overMax:
+			block = MaxResource
+		case unknown:
+			sure = false
+		case tooSmall:
+		}
+	}
+	if !enabled {
+		return Unblocked, true
+	}
+	return block, sure
+}
+
+// groupsOf is what a job needs of hosts, node by node.
+func (s *State) groupsOf(j *job) []fit.Group {
+	if j.gang != nil {
+		return j.gang.row.groups()
+	}
+	return []fit.Group{{Need: s.shapes.Need(j.shape), Count: 1}}
+}
+
+// verdict is whether an environment could hold a job if it were empty.
+type verdict uint8
+
+const (
+	holds    verdict = iota
+	overMax          // but for its maxvCpus
+	tooSmall         // no host has so much
+	unknown          // its hosts are not known, or about to change
+)
+
+func (e *environment) verdict(groups []fit.Group) verdict {
+	if e.row.MaxVCPU == 0 {
+		return unknown // its hosts are somebody else's to bring
+	}
+	var sum int64
+	empty := make([]*fit.Host, len(e.hosts))
+	for i, h := range e.hosts {
+		empty[i] = &fit.Host{Capacity: h.Capacity, Free: h.Capacity, Ready: true}
+	}
+	whole, otherwise := true, true
+	for _, g := range groups {
+		sum += g.Need.MilliVCPU * int64(g.Count)
+		_, ok := fit.Spread(empty, []fit.Group{g}) // alone: together they may fit in more ways than it tries
+		whole = whole && ok
+		g.Need.MilliVCPU = 0
+		_, ok = fit.Spread(empty, []fit.Group{g})
+		otherwise = otherwise && ok
+	}
+	switch known := len(e.hosts) > 0 && !e.asked; {
+	case sum > e.row.MaxVCPU && (otherwise || !known):
+		return overMax
+	case sum <= e.row.MaxVCPU && whole:
+		return holds
+	case !known:
+		return unknown
+	}
+	return tooSmall
+}
+
+// hostless reports whether the job waits for a host to come, and for nothing
+// else.
+func (s *State) hostless(q *queue, j *job) bool {
+	enabled := false
+	for _, e := range q.environ {
+		if !e.row.Enabled {
+			continue
+		}
+		enabled = true
+		for _, h := range e.hosts {
+			if h.Ready {
+				return false
+			}
+		}
+	}
+	return enabled && s.ledger.Fits(s.baskets[int64(j.basket)])
+}
+
+// headDue is when something happens to the head of the queue because of the
+// time that it has been there.
+func (q *queue) headDue() (at batch.Instant, ok bool) {
+	h := &q.head
+	if h.job == nil {
+		return h.noHost + undeterminedAfter, h.noHost != 0
+	}
+	for _, l := range q.row.TimeLimits {
+		if l.Block == h.block {
+			return h.blockedAt + batch.Instant(l.Seconds)*1000, true
+		}
+	}
+	return 0, false
+}
+
+// limitHeads cancels the heads whose time is up.
+func (s *State) limitHeads(now batch.Instant, out *Output) {
+	for _, q := range s.queueList {
+		j := q.head.job
+		if at, ok := q.headDue(); !ok || at > now || j == nil || s.jobs[j.ref] != j || j.state != batch.Runnable {
+			continue
+		}
+		reason := reasonTimeLimit + q.head.block.Reason()
+		q.head = head{}
+		s.endWaiting(now, j, Cancelled, reason, out)
+	}
+}
