@@ -18,7 +18,8 @@ import (
 const drainTimeout = 5 * time.Second
 
 // run is the server's life: it returns nil after an ordered stop. Parts stop in
-// the order in which they feed each other: requests, hosts, engine, logs, store.
+// the order in which they feed each other: requests, hosts, events, engine,
+// logs, store.
 func run(ctx context.Context, c config, out io.Writer) (err error) {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	listener, err := net.Listen("tcp", c.Listen)
@@ -59,6 +60,7 @@ func run(ctx context.Context, c config, out io.Writer) (err error) {
 	if c.KeepJobs != 0 {
 		start("retention", func(ctx context.Context) error { return p.engine.Retain(ctx, time.Duration(c.KeepJobs)) })
 	}
+	start("events", p.bus.Run)
 	start("engine", p.engine.Run)
 	start("logs", p.logs.Run)
 	start("store", p.store.Run)

@@ -23,6 +23,7 @@ type config struct {
 	Insecure bool
 	KeepJobs retention // that have ended
 	settings
+	events
 }
 
 func defaultConfig() config {
@@ -102,6 +103,7 @@ func newServeCommand() *cobra.Command {
 	f.StringVar(&c.Scope.Region, "region", c.Scope.Region, "region in the ARNs")
 	f.StringVar(&c.Scope.Account, "account", c.Scope.Account, "account in the ARNs")
 	c.flags(f)
+	c.eventFlags(f)
 	f.Var(&c.KeepJobs, "keep-jobs", "how long jobs are kept that have ended, such as 30d or 36h, or forever")
 	f.BoolVar(&c.Insecure, "insecure-no-auth", false, "listen on an address that others can reach, without authentication")
 	return cmd

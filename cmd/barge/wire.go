@@ -16,6 +16,7 @@ import (
 	"github.com/bargehq/barge/internal/awsapi/restjson"
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/batchsvc"
+	"github.com/bargehq/barge/internal/bus"
 	"github.com/bargehq/barge/internal/core"
 	"github.com/bargehq/barge/internal/driver"
 	"github.com/bargehq/barge/internal/driver/docker"
@@ -37,6 +38,7 @@ type parts struct {
 	logs       *logs.Store
 	driver     driver.Driver
 	engine     *engine.Engine
+	bus        *bus.Bus
 	supervisor *host.Supervisor
 	handler    *serve.Handler
 }
@@ -66,6 +68,14 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *parts, err error)
 	if p.driver, err = openDriver(ctx, c, owner, log); err != nil {
 		return nil, err
 	}
+	eventSinks, err := c.eventSinks()
+	if err != nil {
+		return nil, err
+	}
+	var wake func()
+	if len(eventSinks) > 0 {
+		wake = func() { p.bus.Wake() }
+	}
 	local := fleet.Local{Owner: owner.String(), GPUs: len(c.GPUs)}
 	p.engine, err = engine.Open(ctx, engine.Options{
 		Store: p.store, Log: log,
@@ -74,6 +84,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *parts, err error)
 			Attach: func(e core.Attach) { p.supervisor.Attach(e.Attempt) },
 			Stop:   func(e core.Stop) { p.supervisor.Stop(e.Attempt) },
 			Scale:  func(e core.Scale) { p.engine.Tell(local.Scale(e), nil) },
+			Events: wake,
 		},
 	})
 	if err != nil {
@@ -99,6 +110,13 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *parts, err error)
 		Do: p.engine.Do, View: p.engine.View, Store: p.store, Scope: c.Scope, Owner: owner,
 		Secret: secrets.Value, Volumes: volumes, JobEnv: jobEnv, NodeSpace: nodes,
 		Limits: batchsvc.Limits{ArraySize: c.MaxArraySize, Dependencies: c.MaxDependencies},
+	})
+	p.bus = bus.New(bus.Options{
+		Outbox: p.store.Outbox, Render: service.Events, Sinks: eventSinks, Log: log,
+		Delivered: func(ctx context.Context, mark core.Mark) error {
+			_, failure := p.engine.Do(ctx, core.Delivered{Mark: mark})
+			return failure
+		},
 	})
 	p.supervisor = host.New(host.Options{
 		Driver: p.driver, Logs: p.logs, Log: log, Live: service.Live,

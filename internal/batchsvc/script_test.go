@@ -34,6 +34,7 @@ import (
 //	effects              what hosts were asked for since
 //	attempt JOB#N        what a host runs
 //	alias GROUP STREAM   the stream that is meant
+//	events               what is in the outbox, which is empty after that
 //	restart              a new engine and service over the same store
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -91,6 +92,8 @@ func (w *world) run(t *testing.T, d *datadriven.TestData) string {
 		return cmp.Or(strings.Join(w.settled(), "\n"), "none")
 	case "attempt":
 		return w.task(t, w.attemptID(t, d))
+	case "events":
+		return w.events(t)
 	case "alias":
 		stream, ok := w.service.StreamAlias(t.Context(), d.CmdArgs[0].Key, w.named(d.CmdArgs[1].Key))
 		return fmt.Sprintf("%s %t", stream, ok)

@@ -75,6 +75,7 @@ func (w *world) open(t *testing.T) {
 		Attach: func(e core.Attach) { note("attach %s", e.Attempt) },
 		Stop:   func(e core.Stop) { note("stop %s", e.Attempt) },
 		Scale:  func(e core.Scale) { note("scale %d to %d", e.Environment, e.VCPU) },
+		Events: func() {},
 	}})
 	if err != nil {
 		t.Fatal(err)

@@ -102,6 +102,7 @@ func (s *server) account(t *testing.T, orders []*order) {
 			checkArray(t, o, jobs)
 		}
 	}
+	s.checkEvents(t, jobs)
 	until(t, "the driver to forget all attempts", func() bool {
 		if s.driver == "docker" {
 			return len(s.containers("--all")) == 0

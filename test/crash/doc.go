@@ -6,7 +6,8 @@
 // state; each of its attempts began exactly once (the job itself writes down
 // that it did, outside Barge, where it is a process); exit codes and attempts are those of the job's
 // script; the log of each attempt holds its lines once, in order and whole; an
-// array's summary is that of its children. A submit without an answer may have
+// array's summary is that of its children; every change of a job's state was told by an
+// event, in order. A submit without an answer may have
 // happened or not, but not by half.
 //
 // There is nothing here but tests. They need Linux, since jobs are processes.

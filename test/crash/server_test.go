@@ -89,8 +89,10 @@ type server struct {
 	marks   string // a directory for what jobs write down
 	address string
 	driver  string
-	cmd     *exec.Cmd
-	exited  chan struct{}
+	// eventsFile gets the events.
+	eventsFile string
+	cmd        *exec.Cmd
+	exited     chan struct{}
 	*client
 }
 
@@ -100,7 +102,10 @@ func newServer(t *testing.T, driver string) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t: t, data: t.TempDir(), marks: t.TempDir(), address: l.Addr().String(), driver: driver}
+	s := &server{
+		t: t, data: t.TempDir(), marks: t.TempDir(), address: l.Addr().String(), driver: driver,
+		eventsFile: filepath.Join(t.TempDir(), "events"),
+	}
 	s.client = newClient(s.address)
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
@@ -133,7 +138,7 @@ func (s *server) launch() {
 		s.t.Fatal(err)
 	}
 	defer log.Close()
-	cmd := exec.Command(binary, "serve", "--driver", s.driver, "--data", s.data, "--listen", s.address)
+	cmd := exec.Command(binary, "serve", "--driver", s.driver, "--data", s.data, "--listen", s.address, "--events-file", s.eventsFile)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
