@@ -69,9 +69,9 @@ func TestEventEnvelope(t *testing.T) {
 	}
 	events := w.outbox(t)
 	render := func() (ids []string) {
-		bodies, err := w.service.Events(t.Context(), events)
-		if err != nil {
-			t.Fatal(err)
+		bodies, failure := w.service.Events(t.Context(), events)
+		if failure != nil {
+			t.Fatal(failure)
 		}
 		for i, body := range bodies {
 			id, _ := field(t, body, "id").(string)

@@ -50,7 +50,7 @@ func appendLines(path string, lines [][]byte) (err error) {
 		return err
 	}
 	if end < info.Size() {
-		if err := f.Truncate(end); err != nil {
+		if err = f.Truncate(end); err != nil {
 			return err
 		}
 	}
@@ -58,10 +58,10 @@ func appendLines(path string, lines [][]byte) (err error) {
 		return nil
 	}
 	text := append(bytes.Join(lines, []byte{'\n'}), '\n')
-	if _, err := f.WriteAt(text, end); err != nil {
+	if _, err = f.WriteAt(text, end); err != nil {
 		return err
 	}
-	if err := f.Sync(); err != nil || end > 0 {
+	if err = f.Sync(); err != nil || end > 0 {
 		return err
 	}
 	dir, err := os.Open(filepath.Dir(path))

@@ -82,6 +82,9 @@ func (s *server) checkEvents(t *testing.T, jobs map[string]types.JobDetail) {
 				if i+1 < len(all[id]) {
 					t.Errorf("job %s was told to have ended, and then more", id)
 				}
+			case types.JobStatusSubmitted:
+				t.Errorf("job %s was told to be submitted", id)
+			case types.JobStatusPending, types.JobStatusRunning:
 			}
 			if over(d.Status) != (d.Stopped != 0) || len(d.Attempts) != ended {
 				t.Errorf("the event %s of job %s says that it stopped at %d and has %d ended attempts, want %d", d.Status, id, d.Stopped, len(d.Attempts), ended)
