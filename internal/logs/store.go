@@ -43,6 +43,7 @@ type Store struct {
 	maxPending int
 	write      *sql.DB // one connection
 	read       *sql.DB
+	named      *sql.Stmt // finds a stream: each attempt asks, and parsing it takes longer
 
 	// life is held for reading while a stream is loaded, and for writing
 	// while streams are removed, so that nobody opens half a stream.
@@ -115,6 +116,11 @@ func Open(o Options) (*Store, error) {
 
 func (s *Store) load() error {
 	ctx := context.Background()
+	var err error
+	if s.named, err = s.read.PrepareContext(ctx,
+		`SELECT id, created, last, written, cursor, next FROM streams WHERE group_id = ? AND name = ?`); err != nil {
+		return err
+	}
 	rows, err := s.write.QueryContext(ctx, `SELECT id, coalesce(name, ''), created, written FROM groups`)
 	if err != nil {
 		return err
@@ -226,6 +232,7 @@ func (s *Store) Close() error {
 	return errors.Join(err, s.closeFile())
 }
 
+// closeFile closes the database and with it what was prepared.
 func (s *Store) closeFile() error { return errors.Join(s.read.Close(), s.write.Close()) }
 
 func pause(ctx context.Context, d time.Duration) {

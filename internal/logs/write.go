@@ -100,8 +100,7 @@ func (s *Store) groupNamed(name string) *group {
 
 // loadStream fills a stream that nobody else sees yet from its row, if any.
 func (s *Store) loadStream(ctx context.Context, st *stream) error {
-	err := s.read.QueryRowContext(ctx,
-		`SELECT id, created, last, written, cursor, next FROM streams WHERE group_id = ? AND name = ?`, st.group.id, st.name).
+	err := s.named.QueryRowContext(ctx, st.group.id, st.name).
 		Scan(&st.id, &st.created, &st.last, &st.written, &st.cursor, &st.next)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil

@@ -138,3 +138,32 @@ func BenchmarkLife(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkAttempt reads what the start of an attempt needs.
+func BenchmarkAttempt(b *testing.B) {
+	s := openBench(b, b.TempDir())
+	h := newHistory(300)
+	h.setUp(b, s)
+	var changes []core.Change
+	refs := make([]batch.JobRef, 1000)
+	for i := range refs {
+		p := h.submit()
+		refs[i], changes = p.Row.Ref, append(changes, p)
+	}
+	h.commit(b, s, changes...)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		jobs, err := s.Jobs(b.Context(), refs[i%len(refs):][:1])
+		if err != nil || len(jobs) != 1 {
+			b.Fatal(jobs, err)
+		}
+		queues, err := s.QueuesByID(b.Context(), []int64{1})
+		if err != nil || len(queues) != 1 {
+			b.Fatal(queues, err)
+		}
+		hosts, err := s.Hosts(b.Context(), []int64{1})
+		if err != nil || len(hosts) != 1 {
+			b.Fatal(hosts, err)
+		}
+	}
+}

@@ -134,5 +134,5 @@ func consumers(ctx context.Context, tx *sql.Tx, f store.ConsumerFilter) (out []s
 
 // Baskets implements [store.Store].
 func (s *Store) Baskets(ctx context.Context, ids []int64) ([]core.BasketRow, error) {
-	return byID(ctx, s, "baskets", decodeBasket, basketColumns, ids)
+	return byID(ctx, s, "baskets", decodeBasket, ids)
 }

@@ -5,37 +5,59 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/core"
 	"github.com/bargehq/barge/internal/store"
 )
 
-// hot are the reads that clients poll with: parsing them would take longer than
-// running them. database/sql prepares them once for each connection.
-type hot struct{ byRef, attempts, ofQueue *sql.Stmt }
+// hot are the reads that clients poll with and that starting an attempt takes:
+// parsing them would take longer than running them. database/sql prepares them
+// once for each connection.
+type hot struct {
+	byRef, attempts, ofQueue *sql.Stmt
+	byID                     map[string]*sql.Stmt // of the tables of keyed
+}
+
+// keyed are the columns of the tables that are read by id.
+//
+//nolint:gochecknoglobals // a constant in all but name
+var keyed = map[string]string{
+	"environments": environmentColumns, "queues": queueColumns, "hosts": hostColumns,
+	"definitions": definitionColumns, "policies": policyColumns, "baskets": basketColumns,
+}
 
 func (h *hot) prepare(ctx context.Context, db *sql.DB) (err error) {
-	for _, p := range []struct {
-		to   **sql.Stmt
-		text string
-	}{
-		{&h.byRef, `SELECT ` + jobColumns + `, s.name, s.share, s.spec
-			FROM jobs j LEFT JOIN job_specs s ON s.seq = j.seq WHERE j.id = ? AND j.child = ?`},
-		{&h.attempts, `SELECT ` + attemptColumns + ` FROM attempts WHERE job = ? ORDER BY number`},
-		{&h.ofQueue, `SELECT ` + jobColumns + `, s.name, s.share FROM jobs j INDEXED BY jobs_by_queue JOIN job_specs s ON s.seq = j.seq
-			WHERE j.child = 0 AND j.queue = ? AND j.state = ? AND j.seq < ? ORDER BY j.seq DESC LIMIT ?`},
-	} {
-		if *p.to, err = db.PrepareContext(ctx, p.text); err != nil {
-			return fmt.Errorf("prepare %q: %w", p.text, err)
+	prepare := func(text string) *sql.Stmt {
+		if err != nil {
+			return nil
 		}
+		var s *sql.Stmt
+		if s, err = db.PrepareContext(ctx, text); err != nil {
+			err = fmt.Errorf("prepare %q: %w", text, err)
+		}
+		return s
 	}
-	return nil
+	// The plus keeps the child from being weighed against the partial indexes'
+	// conditions: with that SQLite parses the statement anew whenever a value is
+	// bound.
+	h.byRef = prepare(`SELECT ` + jobColumns + `, s.name, s.share, s.spec
+		FROM jobs j LEFT JOIN job_specs s ON s.seq = j.seq WHERE j.id = ? AND j.child = +?`)
+	h.attempts = prepare(`SELECT ` + attemptColumns + ` FROM attempts WHERE job = ? ORDER BY number`)
+	h.ofQueue = prepare(`SELECT ` + jobColumns + `, s.name, s.share FROM jobs j INDEXED BY jobs_by_queue JOIN job_specs s ON s.seq = j.seq
+		WHERE j.child = 0 AND j.queue = ? AND j.state = ? AND j.seq < ? ORDER BY j.seq DESC LIMIT ?`)
+	h.byID = make(map[string]*sql.Stmt, len(keyed))
+	for table, columns := range keyed {
+		h.byID[table] = prepare(`SELECT ` + columns + ` FROM ` + table + ` WHERE id IN (SELECT value FROM json_each(?))`)
+	}
+	return err
 }
 
 func (h *hot) close() error {
 	var errs []error
-	for _, s := range []*sql.Stmt{h.byRef, h.attempts, h.ofQueue} {
+	for _, s := range append([]*sql.Stmt{h.byRef, h.attempts, h.ofQueue}, slices.Collect(maps.Values(h.byID))...) {
 		if s != nil {
 			errs = append(errs, s.Close())
 		}

@@ -66,29 +66,26 @@ func (s *Store) Definitions(ctx context.Context, f store.DefinitionFilter) ([]co
 
 // DefinitionsByID implements [store.Store].
 func (s *Store) DefinitionsByID(ctx context.Context, ids []int64) ([]core.DefinitionRow, error) {
-	return byID(ctx, s, "definitions", decodeDefinition, definitionColumns, ids)
+	return byID(ctx, s, "definitions", decodeDefinition, ids)
 }
 
 // Hosts implements [store.Store].
 func (s *Store) Hosts(ctx context.Context, ids []int64) ([]core.HostRow, error) {
-	return byID(ctx, s, "hosts", decodeHost, hostColumns, ids)
+	return byID(ctx, s, "hosts", decodeHost, ids)
 }
 
 // Policies implements [store.Store].
 func (s *Store) Policies(ctx context.Context, ids []int64) ([]core.PolicyRow, error) {
-	return byID(ctx, s, "policies", decodePolicy, policyColumns, ids)
+	return byID(ctx, s, "policies", decodePolicy, ids)
 }
 
-func list[T any](ctx context.Context, s *Store, table string, decode func(record) (T, error), text string, args ...any) (out []T, _ error) {
-	err := s.view(ctx, table, func(ctx context.Context, tx *sql.Tx) error {
-		rows, err := tx.QueryContext(ctx, text, args...)
-		out, err = all(rows, err, decode)
-		return err
-	})
-	return out, err
+// list runs a query of its own, which is one snapshot without a transaction.
+func list[T any](ctx context.Context, s *Store, table string, decode func(record) (T, error), text string, args ...any) ([]T, error) {
+	return listOf(ctx, s, table, decode, func(ctx context.Context) (*sql.Rows, error) { return s.reads.QueryContext(ctx, text, args...) })
 }
 
-func byID[T any](ctx context.Context, s *Store, table string, decode func(record) (T, error), columns string, ids []int64) ([]T, error) {
+// byID returns the rows with these keys of one of the tables of [keyed].
+func byID[T any](ctx context.Context, s *Store, table string, decode func(record) (T, error), ids []int64) ([]T, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
@@ -97,5 +94,20 @@ func byID[T any](ctx context.Context, s *Store, table string, decode func(record
 	if err != nil {
 		return nil, err
 	}
-	return list(ctx, s, table, decode, `SELECT `+columns+` FROM `+table+` WHERE id IN (SELECT value FROM json_each(?))`, string(keys))
+	return listOf(ctx, s, table, decode, func(ctx context.Context) (*sql.Rows, error) {
+		return s.hot.byID[table].QueryContext(ctx, string(keys))
+	})
+}
+
+func listOf[T any](
+	ctx context.Context, s *Store, table string, decode func(record) (T, error), query func(context.Context) (*sql.Rows, error),
+) ([]T, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.readFor)
+	defer cancel()
+	rows, err := query(ctx)
+	out, err := all(rows, err, decode)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", table, s.explain(err))
+	}
+	return out, nil
 }

@@ -60,12 +60,12 @@ func (s *Store) SchedulingPolicies(ctx context.Context) ([]core.SchedulingPolicy
 
 // EnvironmentsByID implements [store.Store].
 func (s *Store) EnvironmentsByID(ctx context.Context, ids []int64) ([]core.EnvironmentRow, error) {
-	return byID(ctx, s, "environments", decodeEnvironment, environmentColumns, ids)
+	return byID(ctx, s, "environments", decodeEnvironment, ids)
 }
 
 // QueuesByID implements [store.Store].
 func (s *Store) QueuesByID(ctx context.Context, ids []int64) ([]core.QueueRow, error) {
-	return byID(ctx, s, "queues", decodeQueue, queueColumns, ids)
+	return byID(ctx, s, "queues", decodeQueue, ids)
 }
 
 // Tags implements [store.Store].
