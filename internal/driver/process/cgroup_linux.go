@@ -291,12 +291,23 @@ func empty(dir string) error {
 	return fmt.Errorf("processes in cgroup %s survive SIGKILL", dir)
 }
 
-// writeFile writes to an existing file of a cgroup.
+// writeFile writes to an existing file of a cgroup: several times for each
+// process, so without the poller, which would have nothing to wait for.
 func writeFile(dir, name string, text []byte) error {
-	f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY, 0)
-	if err != nil {
-		return err
+	path := filepath.Join(dir, name)
+	fd, err := syscall.Open(path, syscall.O_WRONLY|syscall.O_CLOEXEC, 0)
+	for errors.Is(err, syscall.EINTR) {
+		fd, err = syscall.Open(path, syscall.O_WRONLY|syscall.O_CLOEXEC, 0)
 	}
-	_, err = f.Write(text)
-	return errors.Join(err, f.Close())
+	if err != nil {
+		return &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	_, err = syscall.Write(fd, text) // all or nothing
+	for errors.Is(err, syscall.EINTR) {
+		_, err = syscall.Write(fd, text)
+	}
+	if err != nil {
+		err = &fs.PathError{Op: "write", Path: path, Err: err}
+	}
+	return errors.Join(err, syscall.Close(fd))
 }
