@@ -39,7 +39,7 @@ func (s *suite) nodes(t *testing.T) {
 			text, batch.NodeAddress(s.h.Nodes, network, index))
 	}
 	ask := func(network int32, index int) string {
-		return fmt.Sprintf(`for i in 1 2 3 4 5 6 7 8 9; do busybox wget -qO- http://%s:8080/text && exit 0; sleep 1; done; exit 1`,
+		return fmt.Sprintf(`for i in 1 2 3 4 5 6 7 8 9; do busybox wget -qO- http://%s:8080/text 2>/dev/null && exit 0; sleep 1; done; exit 1`,
 			batch.NodeAddress(s.h.Nodes, network, index))
 	}
 	mine := s.startSpec(t, s.nodeSpec(t, a, first, 0, serve(first, 0, "mine")))
@@ -71,7 +71,9 @@ func (s *suite) reopenNodes(t *testing.T) {
 		fmt.Sprintf(`d=$(mktemp -d); echo main >$d/text; cd $d; echo up; exec busybox httpd -f -p %s:8080`, address)))
 	s.awaitLine(t, main, "up")
 	s.reopenDriver(t, func() {})
-	worker := s.startSpec(t, s.nodeSpec(t, job, network, 1, fmt.Sprintf(`busybox wget -qO- http://%s:8080/text`, address)))
+	// It says "up" before it listens.
+	worker := s.startSpec(t, s.nodeSpec(t, job, network, 1, fmt.Sprintf(
+		`for i in 1 2 3 4 5 6 7 8 9; do busybox wget -qO- http://%s:8080/text 2>/dev/null && exit 0; sleep 1; done; exit 1`, address)))
 	s.wantCode(t, worker, 0)
 	if got := s.texts(t, worker); !slices.Equal(got, []string{"main"}) {
 		t.Errorf("after the driver was opened again a node got %q from its main node", got)
