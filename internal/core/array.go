@@ -115,6 +115,7 @@ func (s *State) enqueue(j *job) {
 		} else {
 			line.Remove(j)
 		}
+		j.tellShare()
 	}
 }
 
@@ -123,7 +124,7 @@ func (s *State) newChild(p *job, index int32) *job {
 	s.last.Job++
 	c := &job{
 		ref: batch.ChildRef(p.ref.ID, int(index)), seq: s.last.Job, definition: p.definition,
-		queue: p.queue, parent: p, createdAt: p.createdAt, shape: p.shape, policy: p.policy, basket: p.basket,
+		queue: p.queue, parent: p, createdAt: p.createdAt, shape: p.shape, policy: p.policy, basket: p.basket, share: p.share, priority: p.priority,
 		timeout: p.timeout, maxAttempts: p.maxAttempts, state: p.stateOf(index), told: p.stateOf(index),
 	}
 	if p.waits != nil {

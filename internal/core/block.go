@@ -96,7 +96,7 @@ type head struct {
 func (s *State) lookAtHeads(now batch.Instant, out *Output) {
 	for _, q := range s.queueList {
 		var ref batch.JobRef
-		j, ok := q.waiting.Min()
+		j, ok := q.first()
 		if ok = ok && q.row.Status == Valid; ok {
 			ref = j.first()
 		}

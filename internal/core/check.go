@@ -36,7 +36,7 @@ func (s *State) Check() error {
 		if j.attempt > j.maxAttempts {
 			bad("job %s is at attempt %d of %d", ref, j.attempt, j.maxAttempts)
 		}
-		if got := j.parent == nil && j.queue.waiting.Has(j); got != j.waitsToStart() {
+		if got := j.parent == nil && j.line().Has(j); got != j.waitsToStart() {
 			bad("job %s (%s) waits in its queue: %t", ref, j.state, got)
 		}
 		if j.waitsToStart() {
@@ -92,6 +92,7 @@ func (s *State) Check() error {
 				bad("quota share %s is filed under queue %s", share.row.Name, q.row.Name)
 			}
 		}
+		queued += s.checkShares(q, bad)
 		for j := q.jobs.first; j != nil; j = j.behind {
 			if (j.service != nil) != (q.row.ServiceEnvironment != 0) {
 				bad("job %s is in queue %s, of the other kind", j.ref, q.row.Name)
@@ -142,9 +143,16 @@ func (s *State) Fingerprint() uint64 {
 		for _, share := range q.shareList {
 			write(share.row, share.waiting.Len())
 		}
+		for _, share := range q.fairShares() {
+			write(q.shareRow(share), share.waiting.Len(), share.Used(), share.Jobs())
+		}
 	}
 	for id := int64(1); id <= s.last.SchedulingPolicy; id++ {
 		if row, ok := s.scheduling[id]; ok {
+			if row.Fair != nil {
+				write(*row.Fair)
+				row.Fair = nil // a pointer
+			}
 			write(row)
 		}
 	}

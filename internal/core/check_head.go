@@ -14,7 +14,7 @@ func (s *State) checkHead(q *queue, bad func(string, ...any)) {
 		}
 		return
 	}
-	j, ok := q.waiting.Min()
+	j, ok := q.first()
 	if !ok || j.first() != h.ref || h.job.ref != h.ref || s.jobs[h.ref] != h.job || h.job.state != batch.Runnable {
 		bad("queue %s is blocked by job %s, which is not at its head", q.row.Name, h.ref)
 		return

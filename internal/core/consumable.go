@@ -137,13 +137,17 @@ func (s *State) stepDeleteConsumable(in DeleteConsumable, out *Output) *batch.Er
 
 // take locks what the job needs of consumable resources, as it starts.
 func (s *State) take(j *job, out *Output) {
-	j.queue.used = j.queue.used.Add(s.shapes.Need(j.shape))
+	need := s.shapes.Need(j.shape)
+	j.queue.used = j.queue.used.Add(need)
+	j.useShare(need.MilliVCPU)
 	s.account(s.ledger.Take, j, out)
 }
 
 // give unlocks it at the end of the attempt.
 func (s *State) give(j *job, out *Output) {
-	j.queue.used = j.queue.used.Sub(s.shapes.Need(j.shape))
+	need := s.shapes.Need(j.shape)
+	j.queue.used = j.queue.used.Sub(need)
+	j.useShare(-need.MilliVCPU)
 	s.account(s.ledger.Give, j, out)
 }
 

@@ -139,8 +139,8 @@ func (s *State) networkFor(p *job) int32 {
 
 // startGang gives every node to its host and starts the main node.
 func (s *State) startGang(now batch.Instant, p *job, spots []*host, out *Output) {
-	p.queue.waiting.Remove(p)
 	p.move(batch.Starting)
+	s.enqueue(p)
 	p.attempt++
 	p.scheduled = now
 	g := p.gang
@@ -173,7 +173,7 @@ func (s *State) makeNodes(p *job) {
 	for i := range g.nodes {
 		s.last.Job++
 		n := &job{
-			ref: batch.NodeRef(p.ref.ID, i), seq: s.last.Job, definition: p.definition, queue: p.queue, parent: p,
+			ref: batch.NodeRef(p.ref.ID, i), seq: s.last.Job, definition: p.definition, queue: p.queue, parent: p, priority: p.priority,
 			createdAt: p.createdAt, shape: s.shapes.Of(g.row.NodeNeeds(i)), maxAttempts: p.maxAttempts, state: batch.Runnable,
 		}
 		g.nodes[i] = n

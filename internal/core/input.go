@@ -3,6 +3,7 @@ package core
 import (
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/core/consume"
+	"github.com/bargehq/barge/internal/core/fair"
 	"github.com/bargehq/barge/internal/core/retry"
 )
 
@@ -66,12 +67,14 @@ type DeleteQueue struct {
 // CreateSchedulingPolicy adds a scheduling policy. The reply has its id.
 type CreateSchedulingPolicy struct {
 	Name string
+	Fair *fair.Policy // nil for a quota-share policy
 	Spec []byte
 }
 
 // UpdateSchedulingPolicy changes one.
 type UpdateSchedulingPolicy struct {
 	Name string
+	Fair *fair.Policy // nil for a quota-share policy
 	Spec []byte
 }
 
@@ -113,6 +116,7 @@ type Submit struct {
 	Claim          Claim
 	Consumes       []consume.Need // what each attempt takes, of five resources at most
 	Service        *ServiceJob    // of a service job, which has neither definition nor needs
+	Fair           *FairJob       // in a queue with a fair-share policy
 	New            NewJob
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // Loader rebuilds a State from rows. The store calls it in the order:
-// Counters, Environment, SchedulingPolicy, ServiceEnvironment, Queue, QuotaShare, Host, Policy, Consumable, Basket, Revision, Claim, then Job for every row
+// Counters, Environment, SchedulingPolicy, ServiceEnvironment, Queue, QuotaShare, FairShare, Host, Policy, Consumable, Basket, Revision, Claim, then Job for every row
 // that is not terminal and, after its parent, for every child of a loaded array
 // job with an index at or above its parent's Next, and for every node of a loaded
 // gang, by index, in whatever state; at last Target for each of Targets that has
@@ -23,12 +23,13 @@ type Loader struct {
 	gangs   []*job
 	active  map[*job]*depend.Set // the children of each array job that have not ended
 	waiting []*job               // that depend on others
+	shares  map[int64]*fairShare
 	targets map[batch.JobRef]*Ended
 }
 
 // NewLoader returns a Loader of an empty state.
 func NewLoader() *Loader {
-	return &Loader{s: NewState(), active: make(map[*job]*depend.Set), targets: make(map[batch.JobRef]*Ended)}
+	return &Loader{s: NewState(), active: make(map[*job]*depend.Set), targets: make(map[batch.JobRef]*Ended), shares: make(map[int64]*fairShare)}
 }
 
 // Counters sets the row keys given out so far.
@@ -49,6 +50,17 @@ func (l *Loader) QuotaShare(row QuotaShareRow) error {
 		return fmt.Errorf("quota share %s: no queue %d", row.Name, row.Queue)
 	}
 	l.s.addQuotaShare(row)
+	return nil
+}
+
+// FairShare adds a share of a queue with a fair-share policy, after the queue.
+func (l *Loader) FairShare(row FairShareRow) error {
+	q := l.s.queues[row.Queue]
+	if q == nil || q.fair == nil {
+		return fmt.Errorf("share %s: no queue %d with shares", row.Name, row.Queue)
+	}
+	l.shares[row.ID] = newFairShare(row)
+	q.addShare(l.shares[row.ID])
 	return nil
 }
 
@@ -110,7 +122,7 @@ func (l *Loader) Job(row JobRow) error {
 		ref: row.Ref, seq: row.Seq, definition: row.Definition, queue: q,
 		createdAt: row.CreatedAt, scheduled: row.ScheduledAt, startedAt: row.StartedAt,
 		shape: s.shapes.Of(row.Needs), policy: int32(row.Policy), timeout: row.TimeoutSeconds, basket: int32(row.Basket),
-		attempt: row.Attempt, maxAttempts: row.MaxAttempts, state: row.State, told: row.State, flags: row.Flags, retryAt: row.RetryAt,
+		attempt: row.Attempt, maxAttempts: row.MaxAttempts, state: row.State, told: row.State, flags: row.Flags, retryAt: row.RetryAt, priority: row.Priority,
 	}
 	if row.Ref.Child < 0 {
 		return l.node(j, row)
@@ -128,6 +140,11 @@ func (l *Loader) Job(row JobRow) error {
 	}
 	if row.State.Terminal() {
 		return nil
+	}
+	if row.FairShare != 0 {
+		if j.share = l.shares[row.FairShare]; j.share == nil {
+			return fmt.Errorf("job %s: no share %d", row.Ref, row.FairShare)
+		}
 	}
 	if row.Host != 0 {
 		var err error
@@ -152,7 +169,7 @@ func (l *Loader) Job(row JobRow) error {
 		s.reasons[row.Ref] = row.StatusReason
 	}
 	if row.Kind == Service {
-		j.service = &serviceJob{priority: row.Priority}
+		j.service = &serviceJob{}
 		if row.QuotaShare != 0 {
 			i := slices.IndexFunc(q.shareList, func(x *quotaShare) bool { return x.row.ID == row.QuotaShare })
 			if i < 0 {
@@ -171,6 +188,9 @@ func (l *Loader) Job(row JobRow) error {
 	}
 	if j.state.Live() {
 		q.used = q.used.Add(row.Needs)
+		if j.share != nil {
+			q.fair.board.Resume(&j.share.Share, row.Needs.MilliVCPU)
+		}
 		s.ledger.Take(s.baskets[row.Basket])
 		if j.gang != nil {
 			s.networks[row.Gang.Network] = j
@@ -293,6 +313,9 @@ func (l *Loader) State() (*State, error) {
 		}
 	}
 	for _, q := range s.queueList {
+		if q.fair != nil {
+			q.fair.board.Resumed()
+		}
 		if q.row.Status == Deleting {
 			s.drains = append(s.drains, &drain{queue: q, left: q.jobs.n})
 		}

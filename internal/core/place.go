@@ -10,12 +10,15 @@ import (
 // call would do more at the same time.
 //
 // Queues are served in the order of their priority. Within a queue the order is
-// that of submission, and a head that fits nowhere holds up all behind it, as
-// on AWS. Environments are tried in the queue's order of preference.
+// that of submission or, with a fair-share policy, of the turns of its shares.
+// A head that fits nowhere holds up all behind it, as on AWS. Environments are
+// tried in the queue's order of preference.
 //
 // https://docs.aws.amazon.com/batch/latest/userguide/job_scheduling.html
 func (s *State) Place(now batch.Instant, budget int, out *Output) (more bool) {
 	out.now = now
+	s.passShares(now, out)
+	defer s.keepShares(now, out)
 	defer s.lookAtFronts(now)
 	defer s.lookAtHeads(now, out)
 	more = s.loseOn(now, out)
@@ -30,8 +33,11 @@ func (s *State) Place(now batch.Instant, budget int, out *Output) (more bool) {
 			continue
 		}
 		for {
-			j, ok := q.waiting.Min()
+			j, ok := q.first()
 			if !ok {
+				break
+			}
+			if q.keepsFree(s.shapes.Need(j.shape)) {
 				break
 			}
 			if j.basket != 0 && !s.ledger.Fits(s.baskets[int64(j.basket)]) {

@@ -9,21 +9,31 @@ func (s *State) stepCreateSchedulingPolicy(now batch.Instant, in CreateSchedulin
 		return batch.Errorf(batch.Conflict, "Object already exists")
 	}
 	s.last.SchedulingPolicy++
-	row := SchedulingPolicyRow{ID: s.last.SchedulingPolicy, Name: in.Name, Spec: in.Spec, CreatedAt: now}
+	row := SchedulingPolicyRow{ID: s.last.SchedulingPolicy, Name: in.Name, Fair: in.Fair, Spec: in.Spec, CreatedAt: now}
 	s.addSchedulingPolicy(row)
 	out.Changes = append(out.Changes, SchedulingPolicyPut{row})
 	out.Reply = Reply{ID: row.ID}
 	return nil
 }
 
-func (s *State) stepUpdateSchedulingPolicy(in UpdateSchedulingPolicy, out *Output) *batch.Error {
+func (s *State) stepUpdateSchedulingPolicy(now batch.Instant, in UpdateSchedulingPolicy, out *Output) *batch.Error {
 	id := s.schedulingNames[in.Name]
 	if id == 0 {
 		return batch.Errorf(batch.NotFound, "SchedulingPolicy %s not found.", in.Name)
 	}
 	row := s.scheduling[id]
+	if (row.Fair == nil) != (in.Fair == nil) {
+		return batch.Errorf(batch.Invalid, "A scheduling policy can not change between fairsharePolicy and quotaSharePolicy.")
+	}
+	row.Fair = in.Fair
+	s.scheduling[id] = row
 	row.Spec = in.Spec
 	out.Changes = append(out.Changes, SchedulingPolicyPut{row})
+	for _, q := range s.queueList {
+		if q.row.SchedulingPolicy == id {
+			s.joinShares(now, q, out)
+		}
+	}
 	out.Reply = Reply{ID: id}
 	return nil
 }

@@ -36,7 +36,7 @@ func (s *State) stepCreateQueue(now batch.Instant, in CreateQueue, out *Output) 
 
 // stepUpdateQueue changes a queue. Its jobs stay where they are; what waits is
 // placed from now on as the queue now says.
-func (s *State) stepUpdateQueue(in UpdateQueue, out *Output) *batch.Error {
+func (s *State) stepUpdateQueue(now batch.Instant, in UpdateQueue, out *Output) *batch.Error {
 	q := s.queueNames[in.Name]
 	switch {
 	case q == nil:
@@ -60,8 +60,12 @@ func (s *State) stepUpdateQueue(in UpdateQueue, out *Output) *batch.Error {
 			return err
 		}
 	}
+	if (s.fairPolicy(row) == nil) != (q.fair == nil) {
+		return batch.Errorf(batch.Invalid, "A scheduling policy can only be replaced by one of the same kind.")
+	}
 	q.row = row
 	s.join(q)
+	s.joinShares(now, q, out)
 	row.Spec = in.Spec
 	out.Changes = append(out.Changes, QueuePut{row})
 	out.Reply = Reply{ID: row.ID}
@@ -189,6 +193,9 @@ func (s *State) removeQueue(q *queue, out *Output) bool {
 		s.dropShare(share, out)
 	}
 	s.closing = slices.DeleteFunc(s.closing, func(share *quotaShare) bool { return share.queue == q })
+	for _, share := range q.fairShares() {
+		s.dropFairShare(q, share, out)
+	}
 	delete(s.queues, q.row.ID)
 	delete(s.queueNames, q.row.Name)
 	s.queueList = slices.DeleteFunc(s.queueList, func(other *queue) bool { return other == q })

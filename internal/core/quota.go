@@ -177,9 +177,12 @@ func (s *State) dropShare(share *quotaShare, out *Output) {
 	dropTags(Tagged{TagQuotaShare, share.row.ID}, out)
 }
 
-// line is where the job waits: in its quota share or, without one, in its queue.
+// line is where the job waits: in its share or, without one, in its queue.
 func (j *job) line() *heap.Heap[*job] {
-	if j.service != nil && j.service.share != nil {
+	switch {
+	case j.share != nil:
+		return &j.share.waiting
+	case j.service != nil && j.service.share != nil:
 		return &j.service.share.waiting
 	}
 	return &j.queue.waiting

@@ -6,13 +6,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"testing"
 )
 
 // change reads the commands of scripts that change and delete environments,
 // queues and policies: `update-environment e vcpu=4 state=disabled`,
 // `update-queue q on=a,b priority=3 state=disabled policy=p`, `policy p`, `delete-environment e`,
 // `delete-queue q`, `delete-policy p`. What an update does not name stays.
-func (w *world) change(command string, plain []string, args map[string]string) Input {
+func (w *world) change(t *testing.T, command string, plain []string, args map[string]string) Input {
 	name := plain[0]
 	num := func(key string, otherwise int64) int64 {
 		if n, err := strconv.ParseInt(args[key], 10, 64); err == nil {
@@ -47,6 +48,10 @@ func (w *world) change(command string, plain []string, args map[string]string) I
 		return in
 	case "delete-queue":
 		return DeleteQueue{Name: name}
+	case "fair":
+		return CreateSchedulingPolicy{Name: name, Fair: fairPolicyOf(t, args)}
+	case "update-fair":
+		return UpdateSchedulingPolicy{Name: name, Fair: fairPolicyOf(t, args)}
 	case "policy":
 		return CreateSchedulingPolicy{Name: name}
 	case "delete-policy":

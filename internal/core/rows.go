@@ -3,6 +3,7 @@ package core
 import (
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/core/depend"
+	"github.com/bargehq/barge/internal/core/fair"
 	"github.com/bargehq/barge/internal/core/retry"
 )
 
@@ -48,7 +49,8 @@ type QueueRow struct {
 type SchedulingPolicyRow struct {
 	ID        int64
 	Name      string
-	Spec      []byte // its description as JSON
+	Fair      *fair.Policy // never changed, only replaced; nil for a quota-share policy
+	Spec      []byte       // its description as JSON
 	CreatedAt batch.Instant
 }
 
@@ -136,10 +138,10 @@ type JobRow struct {
 	TimeoutSeconds int32 // zero means none
 	Basket         int64 // BasketRow; zero means no consumable resources
 
-	// Of a service job.
 	Kind       Kind
-	Priority   int32
-	QuotaShare int64 // QuotaShareRow; zero for none
+	Priority   int32 // where the queue has a scheduling policy
+	FairShare  int64 // FairShareRow, which goes when the share is not active any more; zero for none
+	QuotaShare int64 // QuotaShareRow, of a service job; zero for none
 
 	// Attempt is the number of the latest attempt, from 1; zero before the
 	// first. Host, StartedAt and ExitCode and Reason speak of that attempt.
@@ -275,5 +277,5 @@ func (TagsPut) change()                {}
 // Counters are the highest row keys ever given out.
 type Counters struct {
 	Job, Definition, Environment, Queue, Host, Policy, Consumable, Basket, SchedulingPolicy int64
-	ServiceEnvironment, QuotaShare                                                          int64
+	ServiceEnvironment, QuotaShare, FairShare                                               int64
 }

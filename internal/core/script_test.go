@@ -22,11 +22,11 @@ import (
 // be done as the answer. `go test ./internal/core -rewrite` writes the answers.
 //
 // Each line is one input, stepped and followed by Place: `environment`,
-// `queue`, `policy`, `update-…`, `delete-…`, `host`, `lost`, `submit`, `recall`, `prune` (with the names of
+// `queue`, `policy`, `fair` and `update-fair` (policies of shares), `update-…`, `delete-…`, `host`, `lost`, `submit`, `recall`, `prune` (with the names of
 // jobs, as a store might propose them), `running`, `exit`, `cancel`, `terminate`,
 // `consumable`, `quantity` and `unmake` (a consumable resource), `at` (sets
 // the time, in seconds, and ticks; `clock` does not tick). `events` turns events on. `front` shows the first
-// jobs of a queue. `reload` rebuilds the state from its
+// jobs of a queue, `uses` its shares. `reload` rebuilds the state from its
 // rows; hosts then register again. `j:1` is child 1 of array job j, `j@1` is
 // node 1 of multi-node job j, `j#1` is the first attempt.
 func TestScripts(t *testing.T) {
@@ -107,7 +107,7 @@ func (w *world) run(t *testing.T, line string) string {
 			Needs: batch.Resources{MilliVCPU: int64(num("vcpu", 1)) * 1000, MemoryMiB: int64(num("mem", 128))}, Retry: retry.Policy{Rules: rules(args["rules"]), Backoff: backoff(t, args["backoff"])},
 			MaxRunning: int32(num("running", 0)), DependsOn: w.dependencies(t, args["after"], args["each"]), Sequential: args["sequential"] == "yes",
 			Claim: claimOf(args["token"], args["request"]), Consumes: consumes(t, args["consumes"]),
-			Gang: gangOf(t, int32(num("nodes", 0)), int32(num("main", 0)), args["groups"]),
+			Fair: fairJobOf(t, args), Gang: gangOf(t, int32(num("nodes", 0)), int32(num("main", 0)), args["groups"]),
 		}
 	case "prune":
 		in = w.prune(num("keep", 0), plain)
@@ -147,10 +147,12 @@ func (w *world) run(t *testing.T, line string) string {
 		return ""
 	case "front":
 		return w.front(plain[0])
+	case "uses":
+		return w.uses(plain[0])
 	case "reload":
 		return w.reload(t)
 	default:
-		if in = w.change(words[0], plain, args); in == nil {
+		if in = w.change(t, words[0], plain, args); in == nil {
 			in = w.serviceInput(t, words[0], plain, args)
 		}
 	}
@@ -480,11 +482,12 @@ type rows struct {
 	consumables  map[int64]ConsumableRow
 	baskets      []BasketRow
 	service      serviceRows
+	shares       map[int64]FairShareRow
 }
 
 func newRows() *rows {
 	return &rows{
-		service:      newServiceRows(),
+		service: newServiceRows(), shares: make(map[int64]FairShareRow),
 		environments: make(map[int64]EnvironmentRow), queues: make(map[int64]QueueRow),
 		scheduling: make(map[int64]SchedulingPolicyRow), tags: make(map[Tagged]map[string]string),
 		hosts: make(map[int64]HostRow), revisions: make(map[string]int32), claims: make(map[Digest]*ClaimRow),
@@ -526,6 +529,10 @@ func (r *rows) apply(c Change) {
 		delete(r.consumables, c.ID)
 	case BasketPut:
 		r.baskets = append(r.baskets, c.Row)
+	case FairSharePut:
+		r.shares[c.Row.ID] = c.Row
+	case FairShareDelete:
+		delete(r.shares, c.ID)
 	case AttemptPut:
 	default:
 		r.service.apply(c)
@@ -536,6 +543,9 @@ func (r *rows) load(last Counters) (*State, error) {
 	l := NewLoader()
 	l.Counters(last)
 	if err := r.loadResources(l); err != nil {
+		return nil, err
+	}
+	if err := r.loadShares(l); err != nil {
 		return nil, err
 	}
 	for id := int64(1); id <= last.Host; id++ {

@@ -70,8 +70,7 @@ type ServiceJob struct {
 
 // serviceJob is the same in the state.
 type serviceJob struct {
-	priority int32
-	share    *quotaShare // nil for none
+	share *quotaShare // nil for none
 }
 
 func (s *State) stepCreateServiceEnvironment(now batch.Instant, in CreateServiceEnvironment, out *Output) *batch.Error {
@@ -144,7 +143,7 @@ func (q *queue) service(in *ServiceJob) (*serviceJob, *batch.Error) {
 	case !of:
 		return nil, batch.Errorf(batch.Conflict, "JobQueue %s is not of type SAGEMAKER_TRAINING and takes no service jobs.", q.row.Name)
 	case in.QuotaShare == "":
-		return &serviceJob{priority: in.Priority}, nil
+		return &serviceJob{}, nil
 	}
 	share := q.shares[in.QuotaShare]
 	switch {
@@ -153,7 +152,7 @@ func (q *queue) service(in *ServiceJob) (*serviceJob, *batch.Error) {
 	case !share.row.Enabled || share.row.Status != Valid:
 		return nil, batch.Errorf(batch.Conflict, "QuotaShare %s is not in ENABLED state and takes no jobs.", in.QuotaShare)
 	}
-	return &serviceJob{priority: in.Priority, share: share}, nil
+	return &serviceJob{share: share}, nil
 }
 
 func (s *State) stepUpdateServiceJob(in UpdateServiceJob, out *Output) *batch.Error {
@@ -165,7 +164,7 @@ func (s *State) stepUpdateServiceJob(in UpdateServiceJob, out *Output) *batch.Er
 	if waits {
 		j.line().Remove(j)
 	}
-	j.service.priority = in.Priority
+	j.priority = in.Priority
 	if waits {
 		j.line().Push(j)
 	}
@@ -184,8 +183,8 @@ func (j *job) kind() Kind {
 // rank is the priority by which the job is ahead of others in its queue, where
 // the queue has a policy. Without one priorities have no effect.
 func (j *job) rank() int32 {
-	if j.service == nil || j.queue.row.SchedulingPolicy == 0 {
+	if j.queue.row.SchedulingPolicy == 0 {
 		return 0
 	}
-	return j.service.priority
+	return j.priority
 }

@@ -22,6 +22,10 @@ type Snapshot struct {
 	Shares []ShareFront
 	// Used is what the queue's jobs on hosts hold.
 	Used batch.Resources
+	// Uses are the shares of a fair-share policy that hold most of that, and
+	// Using is how many hold any.
+	Uses  []ShareUse
+	Using int
 }
 
 // ShareFront is the front of a quota share: one job, or none.
@@ -46,6 +50,7 @@ func (s *State) Snapshot(queue string) (Snapshot, bool) {
 		return Snapshot{}, false
 	}
 	shot := Snapshot{At: s.placedAt, Front: q.front.jobs, Used: q.used}
+	shot.Uses, shot.Using = q.shareUses()
 	for _, share := range q.shareList {
 		shot.Shares = append(shot.Shares, ShareFront{Name: share.row.Name, First: share.front.jobs})
 	}
@@ -56,7 +61,7 @@ func (s *State) Snapshot(queue string) (Snapshot, bool) {
 func (s *State) lookAtFronts(now batch.Instant) {
 	s.placedAt = now
 	for _, q := range s.queueList {
-		q.front.look(q.version(), now, maxFront, q.inOrder)
+		q.front.look(q.version(), now, maxFront, func(yield func(batch.JobRef) bool) { s.inOrder(q, yield) })
 		for _, share := range q.shareList {
 			share.front.look(share.waiting.Version(), now, 1, share.inOrder)
 		}
@@ -93,7 +98,11 @@ func (q *queue) version() uint64 {
 
 // inOrder calls yield for the jobs that wait, in the order in which they will
 // start: those of quota shares by turns, the first of each share first.
-func (q *queue) inOrder(yield func(batch.JobRef) bool) {
+func (s *State) inOrder(q *queue, yield func(batch.JobRef) bool) {
+	if q.fair != nil {
+		s.turns(q, yield)
+		return
+	}
 	for j := range q.waiting.Sorted {
 		if j.array == nil && !yield(j.ref) || j.array != nil && !j.waitingChildren(yield) {
 			return

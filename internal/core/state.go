@@ -84,6 +84,7 @@ type queue struct {
 	shareList  []*quotaShare   // by name
 	sharesGone uint64          // the versions of those that have been deleted
 	waiting    heap.Heap[*job] // single jobs, and array jobs with children to start
+	fair       *fairShares     // of a queue with a fair-share policy; its jobs wait there
 }
 
 type host struct {
@@ -120,7 +121,9 @@ type job struct {
 	policy      int32
 	basket      int32       // of consumable resources
 	service     *serviceJob // nil for other jobs
-	timeout     int32       // seconds
+	share       *fairShare  // in a queue with a fair-share policy
+	priority    int32
+	timeout     int32 // seconds
 	attempt     int32
 	maxAttempts int32
 	state       batch.JobState
@@ -207,6 +210,7 @@ func (s *State) addQueue(row QueueRow) *queue {
 	s.queueNames[row.Name] = q
 	s.queueList = append(s.queueList, q)
 	s.join(q)
+	s.joinShares(0, q, nil)
 	return q
 }
 
@@ -214,12 +218,18 @@ func (s *State) addQueue(row QueueRow) *queue {
 func (s *State) add(j *job) {
 	s.jobs[j.ref] = j
 	j.queue.jobs.add(j)
+	if j.share != nil && j.parent == nil {
+		j.queue.fair.board.Count(&j.share.Share, 1)
+	}
 }
 
 // drop forgets a job that has ended.
 func (s *State) drop(j *job) {
 	delete(s.jobs, j.ref)
 	j.queue.jobs.remove(j)
+	if j.share != nil && j.parent == nil {
+		j.queue.fair.board.Count(&j.share.Share, -1)
+	}
 	delete(s.reasons, j.ref)
 }
 
@@ -276,15 +286,18 @@ type ended struct {
 func (s *State) row(j *job, e ended) JobRow {
 	r := JobRow{
 		Seq: j.seq, Ref: j.ref, Queue: j.queue.row.ID, Definition: j.definition, State: j.state, Flags: j.flags,
-		Needs: s.shapes.Need(j.shape), MaxAttempts: j.maxAttempts, Policy: int64(j.policy), TimeoutSeconds: j.timeout, Basket: int64(j.basket),
+		Priority: j.priority, Needs: s.shapes.Need(j.shape), MaxAttempts: j.maxAttempts, Policy: int64(j.policy), TimeoutSeconds: j.timeout, Basket: int64(j.basket),
 		Attempt: j.attempt, CreatedAt: j.createdAt, ScheduledAt: j.scheduled, StartedAt: j.startedAt, RetryAt: j.retryAt,
 		ExitCode: e.exitCode, Reason: e.reason, StatusReason: e.statusReason,
 	}
 	if j.service != nil {
-		r.Kind, r.Priority = Service, j.service.priority
+		r.Kind = Service
 		if share := j.service.share; share != nil {
 			r.QuotaShare = share.row.ID
 		}
+	}
+	if j.share != nil {
+		r.FairShare = j.share.id
 	}
 	if j.state.Terminal() {
 		r.StoppedAt = e.at

@@ -24,13 +24,13 @@ func (s *State) Step(now batch.Instant, in Input, out *Output) *batch.Error {
 	case DeleteEnvironment:
 		return s.stepDeleteEnvironment(in, out)
 	case UpdateQueue:
-		return s.stepUpdateQueue(in, out)
+		return s.stepUpdateQueue(now, in, out)
 	case DeleteQueue:
 		return s.stepDeleteQueue(now, in, out)
 	case CreateSchedulingPolicy:
 		return s.stepCreateSchedulingPolicy(now, in, out)
 	case UpdateSchedulingPolicy:
-		return s.stepUpdateSchedulingPolicy(in, out)
+		return s.stepUpdateSchedulingPolicy(now, in, out)
 	case DeleteSchedulingPolicy:
 		return s.stepDeleteSchedulingPolicy(in, out)
 	case DeregisterDefinition:

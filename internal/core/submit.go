@@ -21,8 +21,9 @@ func (s *State) stepSubmit(now batch.Instant, in Submit, out *Output) *batch.Err
 	if err != nil {
 		return err
 	}
-	if q.row.SchedulingPolicy != 0 && service == nil {
-		return batch.Errorf(batch.Invalid, "shareIdentifier must be specified.")
+	share, err := s.shareFor(now, q, in)
+	if err != nil {
+		return err
 	}
 	ref := batch.JobRef{ID: in.ID}
 	if s.jobs[ref] != nil {
@@ -33,11 +34,18 @@ func (s *State) stepSubmit(now batch.Instant, in Submit, out *Output) *batch.Err
 		return err
 	}
 	s.last.Job++
+	s.enterShare(q, share, out)
 	j := &job{
 		ref: ref, seq: s.last.Job, definition: in.Definition, queue: q, createdAt: now,
 		shape: s.shapes.Of(in.Needs), policy: int32(s.policyOf(in.Retry, out)), timeout: in.TimeoutSeconds,
 		basket:      int32(s.basketOf(in.Consumes, out)),
-		maxAttempts: max(1, in.MaxAttempts), state: batch.Runnable, service: service,
+		maxAttempts: max(1, in.MaxAttempts), state: batch.Runnable, service: service, share: share,
+	}
+	switch {
+	case in.Fair != nil:
+		j.priority = in.Fair.Priority
+	case in.Service != nil:
+		j.priority = in.Service.Priority
 	}
 	if waits != nil {
 		j.state, j.waits = batch.Pending, waits

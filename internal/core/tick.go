@@ -8,6 +8,9 @@ func (s *State) NextDeadline() (at batch.Instant, ok bool) {
 	if next, some := s.updates.due(); some && (!ok || next < at) {
 		at, ok = next, true
 	}
+	if next, some := s.nextTurn(); some && (!ok || next < at) {
+		at, ok = next, true
+	}
 	if j, watched := s.deadlines.Min(); watched && (!ok || j.due() < at) {
 		at, ok = j.due(), true
 	}

@@ -226,6 +226,10 @@ func keyOf(c core.Change) rowKey {
 		return rowKey{9, c.ID}
 	case core.OutboxDrop:
 		return rowKey{10, 1} // marks only grow
+	case core.FairSharePut:
+		return rowKey{11, c.Row.ID}
+	case core.FairShareDelete:
+		return rowKey{11, c.ID}
 	case core.PolicyPut, core.AttemptPut, core.EventPut, core.BasketPut, core.ClaimPut, core.ClaimDrop, core.JobDrop:
 	}
 	return rowKey{}

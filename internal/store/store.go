@@ -186,7 +186,7 @@ func Node(parent Job, index int) Job {
 	n.JobRow = core.JobRow{
 		Seq: p.Seq, Ref: batch.NodeRef(p.Ref.ID, index), Queue: p.Queue, Definition: p.Definition, State: p.State, Flags: p.Flags,
 		Needs: p.Gang.NodeNeeds(index), MaxAttempts: p.MaxAttempts, CreatedAt: p.CreatedAt, StoppedAt: p.StoppedAt,
-		StatusReason: p.StatusReason, Gang: p.Gang,
+		StatusReason: p.StatusReason, Priority: p.Priority, Gang: p.Gang,
 	}
 	return n
 }
@@ -199,7 +199,7 @@ func Child(parent Job, index int) Job {
 	c.JobRow = core.JobRow{
 		Seq: p.Seq, Ref: batch.ChildRef(p.Ref.ID, index), Queue: p.Queue, Definition: p.Definition,
 		State: p.Rest, Needs: p.Needs, MaxAttempts: p.MaxAttempts, Policy: p.Policy,
-		TimeoutSeconds: p.TimeoutSeconds, CreatedAt: p.CreatedAt,
+		TimeoutSeconds: p.TimeoutSeconds, Priority: p.Priority, FairShare: p.FairShare, CreatedAt: p.CreatedAt,
 	}
 	switch {
 	case p.Waits != nil && p.Waits.Ready.Has(int32(index)):

@@ -117,6 +117,20 @@ func New(p Policy) *Board {
 // Len is the number of active shares.
 func (b *Board) Len() int { return len(b.shares) }
 
+// Active is how many of them are active at the given time.
+func (b *Board) Active(now batch.Instant) int {
+	n := len(b.shares)
+	for s := range b.idle.Sorted {
+		if now < s.Left+b.policy.window()+linger {
+			break
+		}
+		if s.jobs == 0 {
+			n--
+		}
+	}
+	return n
+}
+
 // Shares are all shares by name.
 func (b *Board) Shares() []*Share {
 	list := slices.Collect(maps.Values(b.shares))
@@ -195,6 +209,16 @@ func (b *Board) Resume(s *Share, milli int64) {
 	s.used += milli
 	s.was += milli
 	b.fix(s)
+}
+
+// Resumed says that all has been told of the shares that were stored. Those whose
+// last job has just left are noted.
+func (b *Board) Resumed() {
+	for _, s := range b.Shares() {
+		if s.jobs == 0 && s.Left == 0 {
+			b.change(s)
+		}
+	}
 }
 
 // Head says which of the share's jobs is first; zero is none.

@@ -217,6 +217,7 @@ func TestBoard(t *testing.T) {
 					b.Head(s, old.head)
 					shares[name] = s
 				}
+				b.Resumed()
 				settle()
 			},
 			"": func(t *rapid.T) {

@@ -42,7 +42,7 @@ func (s *Store) Load(ctx context.Context, l *core.Loader) (round int64, err erro
 		}
 		return l.Host(row)
 	}
-	if err := errors.Join(feed(s.queues, queue), feed(s.shares, l.QuotaShare), feed(s.hosts, host), feed(s.policies, l.Policy)); err != nil {
+	if err := errors.Join(feed(s.queues, queue), feed(s.shares, l.QuotaShare), feed(s.fair, l.FairShare), feed(s.hosts, host), feed(s.policies, l.Policy)); err != nil {
 		return 0, err
 	}
 	for _, id := range sorted(s.consumables) {

@@ -61,6 +61,7 @@ type tables struct {
 	scheduling   map[int64]core.SchedulingPolicyRow
 	services     map[int64]core.ServiceEnvironmentRow
 	shares       map[int64]core.QuotaShareRow
+	fair         map[int64]core.FairShareRow
 	tags         map[core.Tagged]map[string]string
 	definitions  map[int64]core.DefinitionRow
 	hosts        map[int64]core.HostRow
@@ -86,6 +87,7 @@ func New() *Store {
 		scheduling:   make(map[int64]core.SchedulingPolicyRow),
 		services:     make(map[int64]core.ServiceEnvironmentRow),
 		shares:       make(map[int64]core.QuotaShareRow),
+		fair:         make(map[int64]core.FairShareRow),
 		tags:         make(map[core.Tagged]map[string]string),
 		definitions:  make(map[int64]core.DefinitionRow),
 		hosts:        make(map[int64]core.HostRow),

@@ -86,7 +86,7 @@ func (s *Store) put(c core.Change) error {
 		set(s, s.claims, c.Row.Token, c.Row)
 	case core.ClaimDrop:
 		drop(s, s.claims, c.Token)
-	case core.SchedulingPolicyPut, core.SchedulingPolicyDelete, core.TagsPut:
+	case core.SchedulingPolicyPut, core.SchedulingPolicyDelete, core.TagsPut, core.FairSharePut, core.FairShareDelete:
 		return s.putResource(c)
 	case core.ServiceEnvironmentPut, core.ServiceEnvironmentDelete, core.QuotaSharePut, core.QuotaShareDelete:
 		return s.putService(c)
@@ -197,6 +197,8 @@ func (s *Store) checkReferences(c core.Change) error {
 	case core.HostPut:
 		_, ok = s.environments[c.Row.Environment]
 	case core.QuotaSharePut:
+		_, ok = s.queues[c.Row.Queue]
+	case core.FairSharePut:
 		_, ok = s.queues[c.Row.Queue]
 	}
 	if !ok {

@@ -22,6 +22,18 @@ func (s *Store) putResource(c core.Change) error {
 	case core.SchedulingPolicyDelete:
 		drop(s, s.scheduling, c.ID)
 		s.last.SchedulingPolicy = max(s.last.SchedulingPolicy, c.ID)
+	case core.FairSharePut:
+		r := c.Row
+		if err := errors.Join(key(r.ID), unique(s.fair, r.ID, func(o core.FairShareRow) bool {
+			return o.Queue == r.Queue && o.Name == r.Name
+		})); err != nil {
+			return err
+		}
+		set(s, s.fair, r.ID, r)
+		s.last.FairShare = max(s.last.FairShare, r.ID)
+	case core.FairShareDelete:
+		drop(s, s.fair, c.ID)
+		s.last.FairShare = max(s.last.FairShare, c.ID)
 	case core.TagsPut:
 		if c.Row.Tags == nil {
 			drop(s, s.tags, c.Row.Of)

@@ -25,6 +25,7 @@ type writer struct {
 	consumable, deleteConsumable, basket       *statement
 	schedulingPolicy, dropSchedulingPolicy     *statement
 	serviceEnvironment, quotaShare             *statement
+	fairShare, deleteFairShare                 *statement
 	deleteServiceEnvironment, deleteQuotaShare *statement
 	tags, dropTags                             *statement
 	event, dropOutbox, markOutbox              *statement
@@ -39,10 +40,10 @@ func (w *writer) prepare(ctx context.Context) error {
 		{&w.begin, 0, `BEGIN IMMEDIATE`},
 		{&w.commit, 0, `COMMIT`},
 		{&w.rollback, 0, `ROLLBACK`},
-		{&w.advance, 12, `UPDATE progress SET round = ?1, job = max(job, ?2), definition = max(definition, ?3),
+		{&w.advance, 13, `UPDATE progress SET round = ?1, job = max(job, ?2), definition = max(definition, ?3),
 			environment = max(environment, ?4), queue = max(queue, ?5), host = max(host, ?6), policy = max(policy, ?7),
 			consumable = max(consumable, ?8), basket = max(basket, ?9), scheduling_policy = max(scheduling_policy, ?10),
-			service_environment = max(service_environment, ?11), quota_share = max(quota_share, ?12)
+			service_environment = max(service_environment, ?11), quota_share = max(quota_share, ?12), fair_share = max(fair_share, ?13)
 			WHERE round = ?1 - 1`},
 		{&w.insertJob, jobWidth, `INSERT INTO jobs (` + strings.ReplaceAll(jobColumns, "j.", "") + `)
 			VALUES (` + parameters(jobWidth) + `)`},
@@ -72,7 +73,9 @@ func (w *writer) prepare(ctx context.Context) error {
 		{&w.deleteServiceEnvironment, 1, `DELETE FROM service_environments WHERE id = ?`},
 		{&w.quotaShare, 7, replace("quota_shares", quotaShareColumns, 1)},
 		{&w.deleteQuotaShare, 1, `DELETE FROM quota_shares WHERE id = ?`},
-		{&w.schedulingPolicy, 4, replace("scheduling_policies", schedulingPolicyColumns, 1)},
+		{&w.fairShare, 6, replace("fair_shares", fairShareColumns, 1)},
+		{&w.deleteFairShare, 1, `DELETE FROM fair_shares WHERE id = ?`},
+		{&w.schedulingPolicy, 5, replace("scheduling_policies", schedulingPolicyColumns, 1)},
 		{&w.dropSchedulingPolicy, 1, `DELETE FROM scheduling_policies WHERE id = ?`},
 		{&w.tags, 3, replace("tags", tagColumns, 2)},
 		{&w.dropTags, 2, `DELETE FROM tags WHERE kind = ? AND id = ?`},
@@ -148,7 +151,7 @@ func (w *writer) write(r store.Round) error {
 	top := highest(r.Changes)
 	n, err := w.advance.run(r.Number, top.Job, top.Definition, top.Environment, top.Queue, top.Host, top.Policy,
 		top.Consumable, top.Basket, top.SchedulingPolicy,
-		top.ServiceEnvironment, top.QuotaShare)
+		top.ServiceEnvironment, top.QuotaShare, top.FairShare)
 	if err != nil {
 		return err
 	}
@@ -209,6 +212,10 @@ func highest(changes []core.Change) (top core.Counters) {
 			top.QuotaShare = max(top.QuotaShare, c.Row.ID)
 		case core.QuotaShareDelete:
 			top.QuotaShare = max(top.QuotaShare, c.ID)
+		case core.FairSharePut:
+			top.FairShare = max(top.FairShare, c.Row.ID)
+		case core.FairShareDelete:
+			top.FairShare = max(top.FairShare, c.ID)
 		case core.SchedulingPolicyPut:
 			top.SchedulingPolicy = max(top.SchedulingPolicy, c.Row.ID)
 		case core.SchedulingPolicyDelete: // it may have been made in the same round
@@ -272,6 +279,8 @@ func (w *writer) put(c core.Change) error {
 		_, err = w.dropClaim.run(c.Token[:])
 	case core.SchedulingPolicyPut, core.SchedulingPolicyDelete, core.TagsPut:
 		err = w.putResource(c)
+	case core.FairSharePut, core.FairShareDelete:
+		err = w.putFairShare(c)
 	case core.ServiceEnvironmentPut, core.ServiceEnvironmentDelete, core.QuotaSharePut, core.QuotaShareDelete:
 		err = w.putService(c)
 	default:
@@ -316,7 +325,7 @@ func (w *writer) putJob(r *core.JobRow, first *core.NewJob) error {
 		code(r.ExitCode), nullable(r.Reason), nullable(r.StatusReason),
 		int64(r.Size), int64(r.Next), int64(r.Rest), int64(r.RestAt), counts, gang,
 		retryAt, waits, maxRunning, restReason, failed,
-		int64(r.Kind), int64(r.Priority), r.QuotaShare, moment(r.BlockedAt)); err != nil {
+		int64(r.Kind), int64(r.Priority), r.QuotaShare, moment(r.BlockedAt), r.FairShare); err != nil {
 		return err
 	}
 	if first == nil {

@@ -30,12 +30,12 @@ func (s *Store) Load(ctx context.Context, l *core.Loader) (round int64, err erro
 }
 
 func load(ctx context.Context, c *conn, l *core.Loader) (round int64, err error) {
-	if err := c.query(ctx, `SELECT round, job, definition, environment, queue, host, policy, consumable, basket, scheduling_policy, service_environment, quota_share
+	if err := c.query(ctx, `SELECT round, job, definition, environment, queue, host, policy, consumable, basket, scheduling_policy, service_environment, quota_share, fair_share
 		FROM progress`, func(r record) error {
 		round = r.int(0)
 		l.Counters(core.Counters{
 			Job: r.int(1), Definition: r.int(2), Environment: r.int(3), Queue: r.int(4), Host: r.int(5), Policy: r.int(6),
-			Consumable: r.int(7), Basket: r.int(8), SchedulingPolicy: r.int(9), ServiceEnvironment: r.int(10), QuotaShare: r.int(11),
+			Consumable: r.int(7), Basket: r.int(8), SchedulingPolicy: r.int(9), ServiceEnvironment: r.int(10), QuotaShare: r.int(11), FairShare: r.int(12),
 		})
 		return nil
 	}); err != nil {
@@ -69,6 +69,7 @@ func load(ctx context.Context, c *conn, l *core.Loader) (round int64, err error)
 			return nil
 		}),
 		feed(ctx, c, `SELECT `+quotaShareColumns+` FROM quota_shares ORDER BY id`, decodeQuotaShare, l.QuotaShare),
+		feed(ctx, c, `SELECT `+fairShareColumns+` FROM fair_shares ORDER BY id`, decodeFairShare, l.FairShare),
 		feed(ctx, c, `SELECT `+basketColumns+` FROM baskets ORDER BY id`, decodeBasket, l.Basket),
 		c.query(ctx, `SELECT name, max(revision) FROM definitions GROUP BY name`, func(r record) error {
 			l.Revision(r.text(0), r.int32(1))
@@ -145,14 +146,14 @@ func loadJobs(ctx context.Context, c *conn, l *core.Loader, queues []core.QueueR
 // core keeps of them is read.
 func loadSingle(ctx context.Context, c *conn, to func(core.JobRow) error, queue int64, state batch.JobState) error {
 	return c.query(ctx, `SELECT seq, id, definition, flags, vcpu, memory, gpus, max_attempts, policy, timeout, basket, created_at,
-		attempt, host, scheduled_at, started_at, status_reason, gang, retry_at, blocked_at FROM jobs INDEXED BY jobs_by_queue
+		attempt, host, scheduled_at, started_at, status_reason, gang, retry_at, blocked_at, priority, fair_share FROM jobs INDEXED BY jobs_by_queue
 		WHERE child = 0 AND queue = ? AND state = ? ORDER BY seq`, func(r record) error {
 		j := core.JobRow{
 			Seq: r.int(0), Queue: queue, Definition: r.int(2), State: state, Flags: core.Flags(r.int(3)),
 			Needs:       batch.Resources{MilliVCPU: r.int(4), MemoryMiB: r.int(5), GPUs: r.int(6)},
 			MaxAttempts: r.int32(7), Policy: r.int(8), TimeoutSeconds: r.int32(9), Basket: r.int(10), CreatedAt: r.instant(11),
 			Attempt: r.int32(12), Host: r.int(13), ScheduledAt: r.instant(14), StartedAt: r.instant(15), StatusReason: r.text(16),
-			RetryAt: r.instant(18), BlockedAt: r.instant(19),
+			RetryAt: r.instant(18), BlockedAt: r.instant(19), Priority: r.int32(20), FairShare: r.int(21),
 		}
 		copy(j.Ref.ID[:], r.bytes(1))
 		if err := decodeGang(r.text(17), &j); err != nil {

@@ -3,18 +3,28 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"encoding/json"
 	"errors"
 	"fmt"
 
 	"github.com/bargehq/barge/internal/core"
+	"github.com/bargehq/barge/internal/core/fair"
 )
 
 func (w *writer) putResource(c core.Change) error {
 	switch c := c.(type) {
 	case core.SchedulingPolicyPut:
 		r := &c.Row
-		_, err := w.schedulingPolicy.run(r.ID, r.Name, blob(r.Spec), int64(r.CreatedAt))
+		var policy driver.Value
+		if r.Fair != nil {
+			text, err := json.Marshal(r.Fair)
+			if err != nil {
+				return err
+			}
+			policy = string(text)
+		}
+		_, err := w.schedulingPolicy.run(r.ID, r.Name, policy, blob(r.Spec), int64(r.CreatedAt))
 		return err
 	case core.SchedulingPolicyDelete:
 		_, err := w.dropSchedulingPolicy.run(c.ID)
@@ -36,10 +46,19 @@ func (w *writer) putResource(c core.Change) error {
 	}
 }
 
-const schedulingPolicyColumns = `id, name, spec, created_at`
+const schedulingPolicyColumns = `id, name, fair, spec, created_at`
 
 func decodeSchedulingPolicy(r record) (core.SchedulingPolicyRow, error) {
-	return core.SchedulingPolicyRow{ID: r.int(0), Name: r.text(1), Spec: r.bytes(2), CreatedAt: r.instant(3)}, nil
+	row := core.SchedulingPolicyRow{ID: r.int(0), Name: r.text(1), Spec: r.bytes(3), CreatedAt: r.instant(4)}
+	text := r.text(2)
+	if text == "" {
+		return row, nil
+	}
+	row.Fair = new(fair.Policy)
+	if err := json.Unmarshal([]byte(text), row.Fair); err != nil {
+		return row, fmt.Errorf("scheduling policy %s: %w", row.Name, err)
+	}
+	return row, nil
 }
 
 const tagColumns = `kind, id, tags`

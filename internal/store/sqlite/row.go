@@ -93,9 +93,9 @@ const jobColumns = `j.seq, j.id, j.child, j.queue, j.definition, j.state, j.flag
 	j.max_attempts, j.policy, j.timeout, j.basket, j.created_at, j.attempt, j.host, j.scheduled_at, j.started_at, j.stopped_at, j.exit_code,
 	j.reason, j.status_reason, j.size, j.next, j.rest, j.rest_at, j.counts, j.gang,
 	j.retry_at, j.waits, j.max_running, j.rest_reason, j.failed,
-	j.kind, j.priority, j.quota_share, j.blocked_at`
+	j.kind, j.priority, j.quota_share, j.blocked_at, j.fair_share`
 
-const jobWidth = 38
+const jobWidth = 39
 
 func decodeJob(r record) (core.JobRow, error) {
 	j := core.JobRow{
@@ -107,7 +107,7 @@ func decodeJob(r record) (core.JobRow, error) {
 		StartedAt: r.instant(18), StoppedAt: r.instant(19), ExitCode: r.code(20), Reason: r.text(21), StatusReason: r.text(22),
 		Size: r.int32(23), Next: r.int32(24), Rest: batch.JobState(r.int(25)), RestAt: r.instant(26),
 		RetryAt: r.instant(29), MaxRunning: r.int32(31), RestReason: r.text(32),
-		Kind: core.Kind(r.int(34)), Priority: r.int32(35), QuotaShare: r.int(36), BlockedAt: r.instant(37),
+		Kind: core.Kind(r.int(34)), Priority: r.int32(35), QuotaShare: r.int(36), BlockedAt: r.instant(37), FairShare: r.int(38),
 	}
 	if copy(j.Ref.ID[:], r.bytes(1)) != len(j.Ref.ID) {
 		return j, fmt.Errorf("job %d has an id of %d bytes", j.Seq, len(r.bytes(1)))

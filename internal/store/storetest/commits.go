@@ -107,9 +107,10 @@ func testRefused(t *testing.T, h Harness) {
 	w := newWorld(t, s)
 	w.setUp(1)
 	w.serviceSetUp()
+	w.fairSetUp()
 	w.do(submission(1, 0), submission(2, 0), submission(3, 3))
 	w.place(1)
-	w.do(w.end(0), core.CreateConsumable{Name: "r"})
+	w.do(w.end(0), core.CreateConsumable{Name: "r"}, fairSubmission(4, 0, "a", 1))
 	running := core.JobRow{Seq: 2, Ref: ref(2), Queue: 1, State: batch.Running, MaxAttempts: 1, Attempt: 1, Host: 1, StartedAt: 1}
 	fresh := core.JobRow{Seq: 100, Ref: ref(100), Queue: 1, State: batch.Runnable, MaxAttempts: 1}
 	array := core.JobRow{Seq: 100, Ref: ref(100), Queue: 1, State: batch.Pending, MaxAttempts: 1, Size: 2, Rest: batch.Runnable}
@@ -162,6 +163,9 @@ func testRefused(t *testing.T, h Harness) {
 		{"two service environments of a name", core.ServiceEnvironmentPut{Row: core.ServiceEnvironmentRow{ID: 2, Name: "s"}}},
 		{"two quota shares of a name", core.QuotaSharePut{Row: core.QuotaShareRow{ID: 9, Queue: 3, Name: "a"}}},
 		{"a quota share of no queue", core.QuotaSharePut{Row: core.QuotaShareRow{ID: 9, Queue: 99, Name: "x"}}},
+		{"two shares of a name", core.FairSharePut{Row: core.FairShareRow{ID: 9, Queue: 4, Name: "a"}}},
+		{"a share of no queue", core.FairSharePut{Row: core.FairShareRow{ID: 9, Queue: 99, Name: "x"}}},
+		{"a share without a key", core.FairSharePut{Row: core.FairShareRow{Queue: 4, Name: "x"}}},
 		{"a service job that is an array", add(array, func(r *core.JobRow) { r.Kind = core.Service })},
 		{"a kind of job that there is not", add(fresh, func(r *core.JobRow) { r.Kind = 2 })},
 		{"two consumable resources of a name", core.ConsumablePut{Row: core.ConsumableRow{ID: 2, Name: "r"}}},

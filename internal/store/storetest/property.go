@@ -21,6 +21,7 @@ func Same(t *rapid.T, stores ...store.Store) {
 	w.out.Events = true
 	w.setUp(c.vcpus)
 	w.serviceSetUp()
+	w.fairSetUp()
 	t.Repeat(map[string]func(*rapid.T){
 		"submit":   c.submit,
 		"resource": c.resource,
@@ -28,6 +29,7 @@ func Same(t *rapid.T, stores ...store.Store) {
 		"end":      c.endJob,
 		"consume":  c.consumable,
 		"service":  c.service,
+		"shares":   c.shares,
 		"place":    func(t *rapid.T) { w.state.Place(w.now, rapid.IntRange(0, 4).Draw(t, "budget"), &w.out) },
 		"report":   c.report,
 		"prune":    c.prune,

@@ -20,10 +20,11 @@ CREATE TABLE progress (
     basket      INTEGER NOT NULL,
     scheduling_policy INTEGER NOT NULL,
     service_environment INTEGER NOT NULL,
-    quota_share INTEGER NOT NULL
+    quota_share INTEGER NOT NULL,
+    fair_share  INTEGER NOT NULL
 ) STRICT;
 
-INSERT INTO progress VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+INSERT INTO progress VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 
 -- status: 0 valid, 1 being deleted, 2 deleted. Rows of deleted resources are kept
 -- for the jobs that refer to them; their names are free.
@@ -79,8 +80,21 @@ CREATE UNIQUE INDEX queues_by_name ON queues (name) WHERE status < 2;
 CREATE TABLE scheduling_policies (
     id         INTEGER PRIMARY KEY CHECK (id > 0),
     name       TEXT    NOT NULL UNIQUE,
+    fair       TEXT, -- a JSON object; null for a quota-share policy
     spec       BLOB,
     created_at INTEGER NOT NULL
+) STRICT;
+
+-- The active shares of queues with a fair-share policy. usage is what they have
+-- used until used_at, as core/fair writes it.
+CREATE TABLE fair_shares (
+    id      INTEGER PRIMARY KEY CHECK (id > 0),
+    queue   INTEGER NOT NULL REFERENCES queues (id) DEFERRABLE INITIALLY DEFERRED,
+    name    TEXT    NOT NULL,
+    left_at INTEGER NOT NULL, -- zero while it has jobs
+    used_at INTEGER NOT NULL,
+    usage   BLOB    NOT NULL,
+    UNIQUE (queue, name)
 ) STRICT;
 
 -- The tags of a resource since they were changed. kind: 1 environment, 2 queue,
@@ -164,6 +178,7 @@ CREATE TABLE jobs (
     basket         INTEGER NOT NULL, -- zero for none
     kind          INTEGER NOT NULL CHECK (kind IN (0, 1)), -- 1 for a service job
     priority      INTEGER NOT NULL,
+    fair_share    INTEGER NOT NULL, -- zero for none; the row goes before the job's does
     quota_share   INTEGER NOT NULL, -- zero for none
     created_at    INTEGER NOT NULL,
 
