@@ -25,6 +25,7 @@ type settings struct {
 
 	MaxArraySize    int32
 	MaxDependencies int
+	MaxShares       int
 }
 
 // checkLimits returns all that is wrong with the limits.
@@ -36,6 +37,9 @@ func (s *settings) checkLimits() error {
 	if s.MaxDependencies < 1 || s.MaxDependencies > 1000 {
 		errs = append(errs, fmt.Errorf("--max-dependencies must be from 1 to 1000, not %d", s.MaxDependencies))
 	}
+	if s.MaxShares < 1 || s.MaxShares > batchsvc.MostShares {
+		errs = append(errs, fmt.Errorf("--max-shares must be from 1 to %d, not %d", batchsvc.MostShares, s.MaxShares))
+	}
 	return errors.Join(errs...)
 }
 
@@ -45,6 +49,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringSliceVar(&s.GPUs, "gpus", nil, "GPUs that jobs may have, by index or UUID as nvidia-smi has them, such as 0,1; needs the docker driver")
 	f.Int32Var(&s.MaxArraySize, "max-array-size", s.MaxArraySize, "the most children of an array job, up to 1000000; AWS has 10000")
 	f.IntVar(&s.MaxDependencies, "max-dependencies", s.MaxDependencies, "the most jobs that a job can depend on, up to 1000; AWS has 20")
+	f.IntVar(&s.MaxShares, "max-shares", s.MaxShares, "the most share identifiers that may be active in a job queue, up to 10000; AWS has 500")
 	f.StringVar(&s.Nodes, "node-networks", s.Nodes, "addresses for the networks of multi-node jobs on Docker, such as 10.192.0.0/10 or 100.64.0.0/10; processes use 127.64.0.0/10")
 	f.StringArrayVar(&s.JobEnv, "job-env", nil, "NAME=VALUE in the environment of every job that does not set it itself; repeatable")
 }

@@ -109,7 +109,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *parts, err error)
 	service := batchsvc.New(batchsvc.Options{
 		Do: p.engine.Do, View: p.engine.View, Store: p.store, Scope: c.Scope, Owner: owner,
 		Secret: secrets.Value, Volumes: volumes, JobEnv: jobEnv, NodeSpace: nodes,
-		Limits: batchsvc.Limits{ArraySize: c.MaxArraySize, Dependencies: c.MaxDependencies},
+		Limits: batchsvc.Limits{ArraySize: c.MaxArraySize, Dependencies: c.MaxDependencies, Shares: c.MaxShares},
 	})
 	p.bus = bus.New(bus.Options{
 		Outbox: p.store.Outbox, Render: service.Events, Sinks: eventSinks, Log: log,

@@ -14,10 +14,14 @@ import (
 type Limits struct {
 	ArraySize    int32 // the most children of an array job; MostArraySize at the most
 	Dependencies int   // the most elements of dependsOn
+	Shares       int   // the most active share identifiers of a queue; MostShares at the most
 }
 
 // MostArraySize is the largest limit of an array's size.
 const MostArraySize = 1_000_000
+
+// MostShares is the largest limit of the active share identifiers of a queue.
+const MostShares = 10_000
 
 // AWS's quotas.
 //
@@ -25,6 +29,7 @@ const MostArraySize = 1_000_000
 const (
 	awsArraySize    = 10_000
 	awsDependencies = 20
+	awsShares       = 500
 )
 
 func (l Limits) withDefaults() Limits {
@@ -33,6 +38,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.Dependencies == 0 {
 		l.Dependencies = awsDependencies
+	}
+	if l.Shares == 0 {
+		l.Shares = awsShares
 	}
 	return l
 }

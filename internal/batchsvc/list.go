@@ -200,7 +200,7 @@ func (s *Service) summary(j *store.Job, d *definition) batchapi.JobSummary {
 		StartedAt: instant(j.StartedAt), StoppedAt: instant(j.StoppedAt),
 		JobDefinition: s.o.Scope.ARN(batch.ARNJobDefinition, d.ref()), ShareIdentifier: j.Share, ScheduledAt: instant(j.ScheduledAt),
 		CapacityUsage: []batchapi.JobCapacityUsageSummary{
-			{CapacityUnit: "VCPU", Quantity: ptr(float64(j.Needs.MilliVCPU) / 1000)},
+			{CapacityUnit: "VCPU", Quantity: shownVCPU(j.Needs.MilliVCPU)},
 		},
 	}
 	if code := exitCode(j, j.ExitCode); code != nil || j.Reason != "" {

@@ -25,7 +25,7 @@ func (s *Service) CreateSchedulingPolicy(ctx context.Context, in *batchapi.Creat
 		return nil, err
 	}
 	err := s.change(ctx, func(do command) error {
-		_, err := do(core.CreateSchedulingPolicy{Name: in.Name, Spec: d.AppendJSON(nil)})
+		_, err := do(core.CreateSchedulingPolicy{Name: in.Name, Fair: fairPolicy(d), Spec: d.AppendJSON(nil)})
 		return err
 	})
 	if err != nil {
@@ -56,7 +56,7 @@ func (s *Service) UpdateSchedulingPolicy(ctx context.Context, in *batchapi.Updat
 		if err = checkPolicy(d); err != nil {
 			return err
 		}
-		_, err = do(core.UpdateSchedulingPolicy{Name: row.Name, Spec: d.AppendJSON(nil)})
+		_, err = do(core.UpdateSchedulingPolicy{Name: row.Name, Fair: fairPolicy(d), Spec: d.AppendJSON(nil)})
 		return err
 	})
 	if err != nil {
@@ -155,23 +155,4 @@ func (s *Service) policyRow(ctx context.Context, arn string) (core.SchedulingPol
 		}
 	}
 	return core.SchedulingPolicyRow{}, batch.Errorf(batch.NotFound, "SchedulingPolicy %s not found.", arn)
-}
-
-// checkShare refuses a share where the queue has none. Queues with a scheduling
-// policy are kept, but placing by shares is not built; without a share the core
-// refuses the job as AWS does.
-func (s *Service) checkShare(ctx context.Context, in *batchapi.SubmitJobRequest) error {
-	if in.ShareIdentifier == "" && deref(in.SchedulingPriorityOverride) == 0 { // clients that always send a priority send zero
-		return nil
-	}
-	row, err := s.queueNamed(ctx, in.JobQueue)
-	switch {
-	case err != nil:
-		return err
-	case row.SchedulingPolicy == 0:
-		return invalid("Job with shareIdentifier or schedulingPriority can onlybe submitted to job queue with fair share scheduling policy.")
-	case in.ShareIdentifier == "":
-		return invalid("shareIdentifier must be specified.")
-	}
-	return notBuilt("A job with shareIdentifier in a job queue with a scheduling policy")
 }

@@ -49,15 +49,16 @@ func (s *Service) GetJobQueueSnapshot(ctx context.Context, in *batchapi.GetJobQu
 	switch u := out.QueueUtilization; {
 	case q.ServiceEnvironment == 0:
 		u.TotalCapacityUsage = append(u.TotalCapacityUsage, batchapi.QueueSnapshotCapacityUsage{
-			CapacityUnit: "vCPU", Quantity: ptr(float64(shot.Used.MilliVCPU) / 1000),
+			CapacityUnit: "vCPU", Quantity: shownVCPU(shot.Used.MilliVCPU),
 		})
+		if kind == byShares {
+			u.FairshareUtilization = shareUses(shot)
+		}
 	case kind == byQuota: // no service job uses anything yet
 		u.QuotaShareUtilization = &batchapi.QuotaShareUtilizationDetail{TopCapacityUtilization: []batchapi.QuotaShareCapacityUtilization{}}
 		out.FrontOfQuotaShares = s.quotaFronts(shot, at)
 	case kind == byShares:
-		u.FairshareUtilization = &batchapi.FairshareUtilizationDetail{
-			ActiveShareCount: ptr(int64(0)), TopCapacityUtilization: []batchapi.FairshareCapacityUtilization{},
-		}
+		u.FairshareUtilization = shareUses(shot) // of none yet
 	}
 	return out, nil
 }

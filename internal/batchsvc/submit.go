@@ -116,13 +116,17 @@ func (s *Service) submission(ctx context.Context, in *batchapi.SubmitJobRequest)
 	if err != nil {
 		return cmd, err
 	}
+	share, err := s.fairJob(in, d)
+	if err != nil {
+		return cmd, err
+	}
 	attempts, rules := job.rules()
 	// What the row says already is not stored twice.
 	stored := *in
 	stored.JobName, stored.JobQueue, stored.JobDefinition = "", "", ""
 	cmd = core.Submit{
 		ID: batch.NewJobID(batch.InstantOf(time.Now())), Queue: queue, Definition: d.id, Needs: needs[0].resources(),
-		Gang: gang, MaxAttempts: attempts, Retry: retry.Policy{Rules: rules, Backoff: x.backoff}, Consumes: consumes,
+		Fair: share, Gang: gang, MaxAttempts: attempts, Retry: retry.Policy{Rules: rules, Backoff: x.backoff}, Consumes: consumes,
 		New: core.NewJob{Name: in.JobName, Share: in.ShareIdentifier, Spec: stored.AppendJSON(nil)},
 	}
 	if size := len(cmd.New.Spec); size > maxSubmit {

@@ -38,12 +38,11 @@ func supports() []support {
 		},
 		{operation: "CreateConsumableResource", works: "consumableResourceName totalQuantity resourceType tags"},
 		{
-			operation: "CreateJobQueue", works: "jobQueueName state priority computeEnvironmentOrder serviceEnvironmentOrder jobQueueType jobStateTimeLimitActions tags",
-			kept: "schedulingPolicyArn",
-			note: "A queue with a fair share policy takes no jobs of SubmitJob yet; service jobs wait.",
+			operation: "CreateJobQueue", works: "jobQueueName state priority computeEnvironmentOrder serviceEnvironmentOrder jobQueueType schedulingPolicyArn jobStateTimeLimitActions tags",
+			note: "Service jobs wait, whatever the policy.",
 		},
 		{operation: "CreateQuotaShare", works: "quotaShareName jobQueue state tags", kept: "capacityLimits resourceSharingConfiguration preemptionConfiguration"},
-		{operation: "CreateSchedulingPolicy", works: "name tags", kept: "fairsharePolicy quotaSharePolicy"},
+		{operation: "CreateSchedulingPolicy", works: "name fairsharePolicy tags", kept: "quotaSharePolicy"},
 		{operation: "CreateServiceEnvironment", works: "serviceEnvironmentName serviceEnvironmentType tags", kept: "state capacityLimits", note: "Nothing runs service jobs yet: they wait."},
 		{operation: "DeleteComputeEnvironment", works: "computeEnvironment"},
 		{operation: "DeleteConsumableResource", works: "consumableResource"},
@@ -72,8 +71,8 @@ func supports() []support {
 		{
 			operation: "RegisterJobDefinition",
 			works: "jobDefinitionName type parameters containerProperties retryStrategy propagateTags timeout tags " +
-				"platformCapabilities consumableResourceProperties nodeProperties ecsProperties",
-			kept: "schedulingPriority eksProperties",
+				"platformCapabilities consumableResourceProperties nodeProperties ecsProperties schedulingPriority",
+			kept: "eksProperties",
 			note: "What cannot run yet is refused by SubmitJob, which names it.",
 		},
 		{
@@ -96,11 +95,10 @@ func supports() []support {
 		},
 		{operation: "UpdateConsumableResource", works: "consumableResource operation quantity clientToken"},
 		{
-			operation: "UpdateJobQueue", works: "jobQueue state priority computeEnvironmentOrder serviceEnvironmentOrder jobStateTimeLimitActions",
-			kept: "schedulingPolicyArn",
+			operation: "UpdateJobQueue", works: "jobQueue state priority computeEnvironmentOrder serviceEnvironmentOrder schedulingPolicyArn jobStateTimeLimitActions",
 		},
 		{operation: "UpdateQuotaShare", works: "quotaShareArn state", kept: "capacityLimits resourceSharingConfiguration preemptionConfiguration"},
-		{operation: "UpdateSchedulingPolicy", works: "arn", kept: "fairsharePolicy quotaSharePolicy"},
+		{operation: "UpdateSchedulingPolicy", works: "arn fairsharePolicy", kept: "quotaSharePolicy"},
 		{operation: "UpdateServiceEnvironment", works: "serviceEnvironment", kept: "state capacityLimits"},
 		{operation: "UpdateServiceJob", works: "jobId schedulingPriority"},
 	}

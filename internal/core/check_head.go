@@ -14,6 +14,9 @@ func (s *State) checkHead(q *queue, bad func(string, ...any)) {
 		}
 		return
 	}
+	if q.fair != nil && !q.fair.board.Rolled() {
+		return // after a restart nobody has told the time yet, on which turns depend
+	}
 	j, ok := q.first()
 	if !ok || j.first() != h.ref || h.job.ref != h.ref || s.jobs[h.ref] != h.job || h.job.state != batch.Runnable {
 		bad("queue %s is blocked by job %s, which is not at its head", q.row.Name, h.ref)

@@ -283,6 +283,9 @@ func (b *Board) Roll(now batch.Instant) bool {
 	return true
 }
 
+// Rolled reports whether Roll has ever been told a time.
+func (b *Board) Rolled() bool { return b.bucket > 0 }
+
 // regroup puts all shares into their groups afresh.
 func (b *Board) regroup() {
 	b.groups = newGroups(&b.policy)
