@@ -17,17 +17,17 @@ import (
 // https://docs.aws.amazon.com/batch/latest/userguide/job_scheduling.html
 func (s *State) Place(now batch.Instant, budget int, out *Output) (more bool) {
 	out.now = now
-	s.passShares(now, out)
+	more = s.passShares(now, out)
 	defer s.keepShares(now, out)
 	defer s.lookAtFronts(now)
 	defer s.lookAtHeads(now, out)
-	more = s.loseOn(now, out)
+	more = s.loseOn(now, out) || more
 	more = s.drainOn(now, out) || more
 	more = s.closeShares(now, out) || more
 	more = s.sweepOn(now, out) || more
 	more = s.settle(now, out) || more
 	more = s.evictOn(out) || more
-	s.removeDrained(out)
+	more = s.removeDrained(out) || more
 	for _, q := range s.queueList {
 		if q.row.Status != Valid {
 			continue

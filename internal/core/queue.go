@@ -178,24 +178,30 @@ func (s *State) waitNoMore(now batch.Instant, j *job, budget *int, out *Output) 
 	s.review(now, j, true, budget, out)
 }
 
-// removeDrained removes the queues that are being deleted and have no jobs left.
-func (s *State) removeDrained(out *Output) {
-	s.drains = slices.DeleteFunc(s.drains, func(d *drain) bool { return s.removeQueue(d.queue, out) })
+// removeDrained removes the queues that are being deleted and have no jobs left,
+// their shares slice by slice. It reports whether there are more of those.
+func (s *State) removeDrained(out *Output) (more bool) {
+	s.drains = slices.DeleteFunc(s.drains, func(d *drain) bool {
+		if d.queue.jobs.n > 0 {
+			return false
+		}
+		if s.dropShares(d.queue, out) {
+			more = true
+			return false
+		}
+		s.removeQueue(d.queue, out)
+		return true
+	})
+	return more
 }
 
 // removeQueue removes a queue that has no jobs. Its row stays for those that
 // have ended, which are described with its name.
-func (s *State) removeQueue(q *queue, out *Output) bool {
-	if q.jobs.n > 0 {
-		return false
-	}
+func (s *State) removeQueue(q *queue, out *Output) {
 	for _, share := range slices.Clone(q.shareList) { // they go with it
 		s.dropShare(share, out)
 	}
 	s.closing = slices.DeleteFunc(s.closing, func(share *quotaShare) bool { return share.queue == q })
-	for _, share := range q.fairShares() {
-		s.dropFairShare(q, share, out)
-	}
 	delete(s.queues, q.row.ID)
 	delete(s.queueNames, q.row.Name)
 	s.queueList = slices.DeleteFunc(s.queueList, func(other *queue) bool { return other == q })
@@ -203,7 +209,6 @@ func (s *State) removeQueue(q *queue, out *Output) bool {
 	row.Status = Deleted
 	out.Changes = append(out.Changes, QueuePut{row})
 	dropTags(Tagged{TagQueue, row.ID}, out)
-	return true
 }
 
 // jobs is a list of all jobs of a queue, threaded through them: whatever state

@@ -41,7 +41,7 @@ type QueueRow struct {
 	SchedulingPolicy   int64   // zero for none
 	ServiceEnvironment int64   // zero unless it is for service jobs
 	TimeLimits         []TimeLimit
-	Spec               []byte  // its description as JSON; nil once it is deleted
+	Spec               []byte // its description as JSON; nil once it is deleted
 	CreatedAt          batch.Instant
 }
 

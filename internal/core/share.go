@@ -67,7 +67,6 @@ func (s *State) joinShares(now batch.Instant, q *queue, out *Output) {
 	default:
 		s.settleShares(now, q, out)
 		q.fair.board.SetPolicy(*policy)
-		s.settleShares(now, q, out)
 		q.waiting.Touch()
 	}
 }
@@ -127,20 +126,26 @@ func (s *State) settleShares(now batch.Instant, q *queue, out *Output) {
 }
 
 // passShares has the passing of time take effect on the shares: what was used long
-// ago counts for less, and who has long had no jobs is forgotten.
-func (s *State) passShares(now batch.Instant, out *Output) {
+// ago counts for less, and who has long had no jobs is forgotten, a slice at a
+// time. It reports whether there are more to forget.
+func (s *State) passShares(now batch.Instant, out *Output) (more bool) {
+	budget := maxSlice
 	for _, q := range s.queueList {
 		if q.fair == nil {
 			continue
 		}
 		s.settleShares(now, q, out)
-		for f, ok := q.fair.board.Expired(now); ok; f, ok = q.fair.board.Expired(now) {
+		f, ok := q.fair.board.Expired(now)
+		for ; ok && budget > 0; f, ok = q.fair.board.Expired(now) {
 			s.dropFairShare(q, q.fair.named[f.Name], out)
+			budget--
 		}
+		more = more || ok
 		if q.fair.board.Roll(now) {
 			q.waiting.Touch()
 		}
 	}
+	return more
 }
 
 // keepShares writes what Place has changed.
@@ -150,6 +155,18 @@ func (s *State) keepShares(now batch.Instant, out *Output) {
 			s.settleShares(now, q, out)
 		}
 	}
+}
+
+// dropShares forgets the next slice of the shares of a queue that has no jobs, and
+// reports whether there are more.
+func (s *State) dropShares(q *queue, out *Output) (more bool) {
+	for n, share := range q.fairShares() {
+		if n == maxSlice {
+			return true
+		}
+		s.dropFairShare(q, share, out)
+	}
+	return false
 }
 
 func (s *State) dropFairShare(q *queue, share *fairShare, out *Output) {

@@ -316,20 +316,12 @@ func (b *Board) Next() (at batch.Instant, ok bool) {
 	return 0, false
 }
 
-// SetPolicy changes the policy at the given time, once what has changed is
-// settled. It reports whether the usage of all shares has been cut anew.
-func (b *Board) SetPolicy(p Policy) (anew bool) {
-	from, to := b.policy.width(), p.width()
+// SetPolicy changes the policy, once what has changed is settled. What shares have
+// used is cut anew, if it has to be, when more is added to it.
+func (b *Board) SetPolicy(p Policy) {
+	b.bucket = b.bucket * b.policy.width() / p.width()
 	b.policy, b.limited = p, 0
-	if anew = from != to; anew {
-		b.bucket = b.bucket * from / to
-		for _, s := range b.Shares() {
-			s.Usage.rebin(from, to)
-			b.change(s)
-		}
-	}
 	b.regroup()
-	return anew
 }
 
 // Allows reports whether a job that needs so much may start, of base vCPUs of

@@ -207,7 +207,7 @@ func TestBoard(t *testing.T) {
 				b = New(m.policy)
 				for name, old := range shares {
 					s := &Share{Name: name, Left: old.Left}
-					s.Usage.At = old.Usage.At
+					s.Usage.At, s.Usage.Width = old.Usage.At, old.Usage.Width
 					if err := s.Usage.Read(old.Usage.Append(nil)); err != nil {
 						t.Fatal(err)
 					}
@@ -316,7 +316,7 @@ func TestRebin(t *testing.T) {
 			return sum
 		}
 		before := sum(u)
-		u.rebin(from, to)
+		u.rebin(to)
 		if got := sum(u); got > before || to > from && got != before {
 			t.Fatalf("%d has become %d", before, got)
 		}
@@ -324,7 +324,7 @@ func TestRebin(t *testing.T) {
 	u := Usage{At: 1}
 	u.accrue(2_000_000, 3_000, 9_375)
 	for _, width := range []int64{9_374, 700, 9} {
-		u.rebin(9_375, width)
+		u.rebin(width)
 		if got, _ := u.mean(2_000_000/width, 3_000, width); got < 2_990 || got > 3_000 {
 			t.Errorf("3 vCPUs all the time are %d thousandths in buckets of %d ms", got, width)
 		}

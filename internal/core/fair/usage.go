@@ -13,15 +13,18 @@ const slots = Buckets + 1
 
 // Usage is what a share has used in the window before At.
 type Usage struct {
-	At batch.Instant
+	At    batch.Instant
+	Width int64 // of the buckets, in milliseconds; zero while nothing has been used
 	// Ring has thousandths of vCPUs times milliseconds by bucket: the bucket
 	// with number n, which begins n widths after 1970, is at n modulo its length.
 	Ring [slots]int64
 }
 
-// accrue adds what has been used since At, which was the same all the time. A
-// clock that was set back adds nothing until it has caught up.
+// accrue adds what has been used since At, which was the same all the time, after
+// it has cut the window anew if the buckets have got another width. A clock that
+// was set back adds nothing until it has caught up.
 func (u *Usage) accrue(now batch.Instant, milli, width int64) {
+	u.rebin(width)
 	if now <= u.At {
 		return
 	}
@@ -65,8 +68,16 @@ func (u *Usage) mean(bucket, milli, width int64) (mean int64, steady bool) {
 }
 
 // rebin cuts the window anew. What a bucket holds counts as used evenly over it.
-func (u *Usage) rebin(from, to int64) {
-	v := Usage{At: u.At}
+func (u *Usage) rebin(to int64) {
+	from := u.Width
+	if from == to {
+		return
+	}
+	v := Usage{At: u.At, Width: to}
+	if from == 0 {
+		*u = v
+		return
+	}
 	last, newest := int64(u.At)/from, int64(u.At)/to
 	for n := max(0, last-slots+1); n <= last; n++ {
 		used, start := u.Ring[n%slots], n*from

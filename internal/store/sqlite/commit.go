@@ -73,7 +73,7 @@ func (w *writer) prepare(ctx context.Context) error {
 		{&w.deleteServiceEnvironment, 1, `DELETE FROM service_environments WHERE id = ?`},
 		{&w.quotaShare, 7, replace("quota_shares", quotaShareColumns, 1)},
 		{&w.deleteQuotaShare, 1, `DELETE FROM quota_shares WHERE id = ?`},
-		{&w.fairShare, 6, replace("fair_shares", fairShareColumns, 1)},
+		{&w.fairShare, 7, replace("fair_shares", fairShareColumns, 1)},
 		{&w.deleteFairShare, 1, `DELETE FROM fair_shares WHERE id = ?`},
 		{&w.schedulingPolicy, 5, replace("scheduling_policies", schedulingPolicyColumns, 1)},
 		{&w.dropSchedulingPolicy, 1, `DELETE FROM scheduling_policies WHERE id = ?`},

@@ -93,6 +93,7 @@ CREATE TABLE fair_shares (
     name    TEXT    NOT NULL,
     left_at INTEGER NOT NULL, -- zero while it has jobs
     used_at INTEGER NOT NULL,
+    width   INTEGER NOT NULL, -- of usage's buckets, in milliseconds
     usage   BLOB    NOT NULL,
     UNIQUE (queue, name)
 ) STRICT;
