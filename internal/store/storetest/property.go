@@ -41,17 +41,23 @@ func Same(t *rapid.T, stores ...store.Store) {
 			}
 		},
 		"commit": func(*rapid.T) {
-			w.commit()
+			c.commit()
 			w.check()
 		},
 		"restart": func(*rapid.T) {
-			w.commit()
+			c.commit()
 			w.state = w.load(w.stores[0])
 		},
 	})
-	w.commit()
+	c.commit()
 	w.check()
 	c.compare()
+}
+
+// commit commits a round, which ends with a look at what waits, as the engine's do.
+func (c *chaos) commit() {
+	c.state.Place(c.now, 0, &c.out)
+	c.world.commit()
 }
 
 // chaos draws inputs.
