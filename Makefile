@@ -9,7 +9,7 @@ TESTFLAGS ?=
 
 .PHONY: help
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build bin/barge
@@ -44,6 +44,11 @@ sim: ## Run SEEDS (500) seeds of the simulation
 .PHONY: bench
 bench: build ## Measure, and write docs/benchmarks.md
 	$(GO) run ./bench -barge bin/barge
+
+.PHONY: bench-peers
+bench-peers: build ## Measure beside Slurm and Docker (installs Slurm; root)
+	bench/install-slurm.sh
+	$(GO) run ./bench -barge bin/barge -only peers
 
 .PHONY: check
 check: gen lint race sim ## All that CI checks and that needs nothing installed

@@ -44,6 +44,9 @@ func (f figures) spread(print func(float64) string) string {
 
 // count prints a number without a fraction, its thousands apart.
 func count(n float64) string {
+	if n < 0 {
+		return "-" + count(-n)
+	}
 	s := strconv.FormatInt(int64(math.Round(n)), 10)
 	var groups []string
 	for len(s) > 3 {

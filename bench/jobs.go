@@ -155,16 +155,14 @@ func (s *server) checkLog(ctx context.Context, id string) error {
 	return err
 }
 
-// runSingles submits jobs by 16 clients and waits until the queue has none left
-// that has not ended.
-func runSingles(ctx context.Context, s *server, jobs int) (time.Duration, error) {
-	const clients = 16
+// submitSingles submits jobs by 16 clients.
+func submitSingles(ctx context.Context, s *server, jobs int) (time.Duration, error) {
 	request := submitRequestBytes(s.addr, `{"jobName":"bench","jobQueue":"bench","jobDefinition":"bench"}`)
-	errs := make([]error, clients)
+	errs := make([]error, peerClients)
 	var all sync.WaitGroup
 	var next atomic.Int64
 	began := time.Now()
-	for i := range clients {
+	for i := range peerClients {
 		all.Go(func() {
 			c, err := dial(ctx, s.addr)
 			if err != nil {
@@ -178,7 +176,14 @@ func runSingles(ctx context.Context, s *server, jobs int) (time.Duration, error)
 		})
 	}
 	all.Wait()
-	if err := errors.Join(errs...); err != nil {
+	return time.Since(began), errors.Join(errs...)
+}
+
+// runSingles submits jobs and waits until the queue has none left that has not
+// ended.
+func runSingles(ctx context.Context, s *server, jobs int) (time.Duration, error) {
+	began := time.Now()
+	if _, err := submitSingles(ctx, s, jobs); err != nil {
 		return 0, err
 	}
 	err := poll(ctx, 10*time.Millisecond, func() (bool, error) {

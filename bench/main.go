@@ -7,7 +7,8 @@
 // within one run, so that a busy moment of the machine hits both.
 //
 // Files: one per measurement (submit.go, arrays.go, jobs.go, million.go,
-// core.go); server.go is a server under test, load.go and wrk.go make load,
+// core.go), of which peers.go sets Barge beside others (slurm.go, engine.go,
+// ceilings.go); server.go is a server under test, load.go and wrk.go make load,
 // echo.go is the plain server, machine.go and figures.go tell and count,
 // table.go prints.
 //
@@ -55,19 +56,21 @@ type bench struct {
 // measurement fills one table of the document, which stands between the marks
 // of that name.
 type measurement struct {
-	name string
-	run  func(context.Context, *bench) (*table, error)
+	name  string
+	run   func(context.Context, *bench) (*table, error)
+	asked bool // only where it is named: it takes more than this program
 }
 
 func measurements() []measurement {
 	return []measurement{
-		{"submit", measureSubmit},
-		{"arrays", measureArrays},
-		{"jobs", measureJobs},
-		{"latency", measureLatency},
-		{"core", measureCore},
-		{"million", measureMillion},
-		{"footprint", measureFootprint},
+		{name: "submit", run: measureSubmit},
+		{name: "arrays", run: measureArrays},
+		{name: "jobs", run: measureJobs},
+		{name: "latency", run: measureLatency},
+		{name: "core", run: measureCore},
+		{name: "million", run: measureMillion},
+		{name: "footprint", run: measureFootprint},
+		{name: "peers", run: measurePeers, asked: true},
 	}
 }
 
@@ -160,7 +163,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) (err error) {
 func choose(only string) ([]measurement, error) {
 	all := measurements()
 	if only == "" {
-		return all, nil
+		return slices.DeleteFunc(all, func(m measurement) bool { return m.asked }), nil
 	}
 	var chosen []measurement
 	for name := range strings.SplitSeq(only, ",") {

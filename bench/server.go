@@ -17,23 +17,30 @@ import (
 	"time"
 )
 
-// server is a Barge under test, with the process driver.
+// server is a Barge under test.
 type server struct {
-	cmd    *exec.Cmd
-	dir    string
-	addr   string
-	ready  time.Duration // from the start to the first answer
-	stderr bytes.Buffer
-	stdout chan struct{} // closed when it has ended
+	cmd     *exec.Cmd
+	dir     string
+	image   string // of its jobs; the process driver takes any
+	command string // in JSON, without the brackets
+	addr    string
+	ready   time.Duration // from the start to the first answer
+	stderr  bytes.Buffer
+	stdout  chan struct{} // closed when it has ended
 }
 
 // startTimeout is how long a server may take until it answers.
 const startTimeout = 2 * time.Minute
 
-// serve starts a server on a data directory and waits until it answers.
+// serve starts a server with the process driver on a data directory and waits
+// until it answers.
 func (b *bench) serve(ctx context.Context, dir string) (*server, error) {
-	s := &server{dir: dir, stdout: make(chan struct{})}
-	s.cmd = exec.CommandContext(ctx, b.barge, "serve", "--listen", "127.0.0.1:0", "--data", dir, "--driver", "process")
+	return b.serveWith(ctx, "process", &server{dir: dir, image: "debian", command: `"/bin/true"`})
+}
+
+func (b *bench) serveWith(ctx context.Context, driver string, s *server) (*server, error) {
+	s.stdout = make(chan struct{})
+	s.cmd = exec.CommandContext(ctx, b.barge, "serve", "--listen", "127.0.0.1:0", "--data", s.dir, "--driver", driver)
 	s.cmd.Stderr = &s.stderr
 	out, w, err := os.Pipe()
 	if err != nil {
@@ -170,7 +177,7 @@ func (s *server) post(ctx context.Context, path, target string, in, out any) err
 }
 
 // setUp makes an environment of that many vCPUs, a queue on it, and a
-// definition that runs /bin/true on so many vCPUs.
+// definition that runs the command on so many vCPUs.
 func (s *server) setUp(ctx context.Context, environment, job int) error {
 	for _, c := range []struct{ operation, body string }{
 		{"createcomputeenvironment", fmt.Sprintf(`{"computeEnvironmentName":"bench","type":"MANAGED","state":"ENABLED",
@@ -179,8 +186,8 @@ func (s *server) setUp(ctx context.Context, environment, job int) error {
 		{"createjobqueue", `{"jobQueueName":"bench","state":"ENABLED","priority":1,
 			"computeEnvironmentOrder":[{"order":1,"computeEnvironment":"bench"}]}`},
 		{"registerjobdefinition", fmt.Sprintf(`{"jobDefinitionName":"bench","type":"container","containerProperties":
-			{"image":"debian","command":["/bin/true"],"resourceRequirements":
-			[{"type":"VCPU","value":"%d"},{"type":"MEMORY","value":"128"}]}}`, job)},
+			{"image":%q,"command":[%s],"resourceRequirements":
+			[{"type":"VCPU","value":"%d"},{"type":"MEMORY","value":"128"}]}}`, s.image, s.command, job)},
 	} {
 		if err := s.call(ctx, c.operation, c.body, nil); err != nil {
 			return err
