@@ -30,7 +30,7 @@ lint: ## Check formatting, layers and the other rules of .golangci.yml
 	$(GO) run $(GOLANGCI_LINT) run ./...
 
 .PHONY: test
-test: ## Run the tests (what this machine lacks is skipped; see CONTRIBUTING.md)
+test: ## Run the tests (what takes minutes is run where BARGE_REQUIRE names it; see CONTRIBUTING.md)
 	$(GO) test $(TESTFLAGS) ./...
 
 .PHONY: race

@@ -19,6 +19,7 @@ import (
 
 // TestGuide follows the guide with each driver.
 func TestGuide(t *testing.T) {
+	only(t, "aws")
 	clis, err := installed()
 	need(t, "aws", err)
 	for name, open := range map[string]func(*testing.T) driver{"process": processDriver, "docker": dockerDriver} {

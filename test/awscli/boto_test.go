@@ -12,6 +12,7 @@ import (
 // through every listing page by page.
 func TestBoto(t *testing.T) {
 	t.Parallel()
+	only(t, "aws")
 	if out, err := exec.CommandContext(t.Context(), "python3", "-c", "import boto3").CombinedOutput(); err != nil {
 		need(t, "aws", fmt.Errorf("python3 with boto3: %w: %s", err, out))
 	}

@@ -11,6 +11,6 @@
 // There is nothing here but tests. They need Linux and an AWS CLI, and version 2
 // of it for `aws logs tail`; the docker driver needs an engine with its
 // command-line client, the process driver root's rights, to show its jobs a
-// python3 of the test's own. What is missing skips a test, unless BARGE_REQUIRE,
-// a list with commas, names it: aws, docker or root.
+// python3 of the test's own. They take a while and run only
+// where BARGE_REQUIRE, a list with commas, names them: aws, docker, root.
 package awscli

@@ -45,10 +45,23 @@ func need(t *testing.T, what string, err error) {
 	if err == nil {
 		return
 	}
-	if slices.Contains(strings.Split(os.Getenv("BARGE_REQUIRE"), ","), what) {
+	if required(what) {
 		t.Fatalf("BARGE_REQUIRE names %s: %v", what, err)
 	}
 	t.Skipf("needs %s: %v", what, err)
+}
+
+// only skips a test that takes long and needs something real, unless
+// BARGE_REQUIRE names that.
+func only(t *testing.T, what string) {
+	t.Helper()
+	if !required(what) {
+		t.Skipf("takes long and needs %s: run it with BARGE_REQUIRE=%s", what, what)
+	}
+}
+
+func required(what string) bool {
+	return slices.Contains(strings.Split(os.Getenv("BARGE_REQUIRE"), ","), what)
 }
 
 // patience is how long the machine may take for what should take moments.
@@ -98,6 +111,7 @@ func processDriver(t *testing.T) driver {
 // dockerDriver builds an image with the same python3, from Debian's busybox.
 func dockerDriver(t *testing.T) driver {
 	t.Helper()
+	only(t, "docker")
 	if out, err := exec.Command("docker", "info").CombinedOutput(); err != nil {
 		need(t, "docker", fmt.Errorf("docker info: %w: %s", err, out))
 	}

@@ -12,6 +12,6 @@
 //
 // There is nothing here but tests. They need Linux, since jobs are processes.
 // -crashes=50, or BARGE_CRASHES=50, kills more often than the default. Tests
-// with a container engine or with root's rights are skipped where there is none,
-// unless BARGE_REQUIRE, a list with commas, names docker or root.
+// with a container engine run only where BARGE_REQUIRE, a list with commas, names
+// docker; those with root's rights are skipped without, unless it names root.
 package crash

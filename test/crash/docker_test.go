@@ -22,6 +22,7 @@ func TestKillsOfDocker(t *testing.T) {
 // newDockerServer starts a server and makes what jobs need.
 func newDockerServer(t *testing.T) *server {
 	t.Helper()
+	only(t, "docker")
 	if out, err := exec.Command("docker", "info").CombinedOutput(); err != nil {
 		need(t, "docker", fmt.Errorf("docker info: %w: %s", err, out))
 	}

@@ -4,6 +4,6 @@
 // the examples.
 //
 // It builds the program once. The process driver needs Linux, the docker driver
-// an engine; what is missing is skipped, unless BARGE_REQUIRE names it.
-// `go test -short` leaves out what AWS's shortest timeout takes, a minute.
+// an engine. BARGE_REQUIRE, a list with commas, names what else is to be run:
+// docker, mpi (Open MPI on Docker), time (AWS's shortest timeout, a minute).
 package e2e

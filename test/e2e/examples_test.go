@@ -34,8 +34,8 @@ func TestExamples(t *testing.T) {
 		} {
 			t.Run(example, func(t *testing.T) {
 				t.Parallel()
-				if example == "timeout" && testing.Short() {
-					t.Skip("takes a minute")
+				if example == "timeout" {
+					only(t, "time")
 				}
 				s.example(t, example, want)
 			})

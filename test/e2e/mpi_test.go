@@ -34,6 +34,7 @@ var buildMPI = sync.OnceValue(func() error {
 // their numbers. Nothing in the image or the definition knows of Barge.
 func TestMPI(t *testing.T) {
 	t.Parallel()
+	only(t, "mpi")
 	need(t, "mpi", buildMPI())
 	s := newServer(t, "docker", mpiImage)
 	definition := &batch.RegisterJobDefinitionInput{

@@ -74,6 +74,15 @@ func need(t *testing.T, what string, err error) {
 	t.Skipf("needs %s: %v", what, err)
 }
 
+// only skips a test that takes long, for want of nothing but time or because it
+// needs something real, unless BARGE_REQUIRE names that.
+func only(t *testing.T, what string) {
+	t.Helper()
+	if !required(what) {
+		t.Skipf("takes long, or needs something real (%s): run it with BARGE_REQUIRE=%s", what, what)
+	}
+}
+
 func required(what string) bool {
 	return slices.Contains(strings.Split(os.Getenv("BARGE_REQUIRE"), ","), what)
 }
@@ -117,6 +126,7 @@ func eachDriver(t *testing.T, test func(t *testing.T, s *server)) {
 			t.Parallel()
 			image := "not-used"
 			if driver == "docker" {
+				only(t, "docker")
 				var err error
 				image, err = buildImage()
 				need(t, "docker", err)

@@ -88,8 +88,8 @@ func TestEnds(t *testing.T) {
 				if c.only != "" && c.only != s.driver {
 					t.Skip("for the " + c.only + " driver")
 				}
-				if c.slow && testing.Short() {
-					t.Skip("takes a minute")
+				if c.slow {
+					only(t, "time")
 				}
 				d := s.script(t, c.script)
 				if c.change != nil {
