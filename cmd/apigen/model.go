@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	_ "embed" // additions.json
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -85,6 +86,9 @@ func parse(data []byte) (*model, error) {
 	if err := json.Unmarshal(data, m); err != nil {
 		return nil, fmt.Errorf("read model: %w", err)
 	}
+	if err := m.extend(); err != nil {
+		return nil, err
+	}
 	for name, s := range m.Shapes {
 		s.Name = name
 		for _, mb := range s.Members {
@@ -117,6 +121,31 @@ func parse(data []byte) (*model, error) {
 		}
 	}
 	return m, m.quirksExist()
+}
+
+// additions are shapes of our own, and members for shapes of AWS's: what Barge
+// says beyond AWS's model, all of it under members called barge.
+//
+//go:embed additions.json
+var additions []byte
+
+// extend adds the additions to a model that has what they belong to.
+func (m *model) extend() error {
+	more := new(model)
+	if err := json.Unmarshal(additions, more); err != nil {
+		return fmt.Errorf("read additions: %w", err)
+	}
+	if m.Shapes["JobDetail"] == nil {
+		return nil // a model of a test
+	}
+	for name, s := range more.Shapes {
+		if old := m.Shapes[name]; old != nil {
+			old.Members = append(old.Members, s.Members...)
+		} else {
+			m.Shapes[name] = s
+		}
+	}
+	return nil
 }
 
 // reach marks a shape and all that it contains.

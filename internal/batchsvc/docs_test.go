@@ -44,6 +44,9 @@ func TestDocsExtensions(t *testing.T) {
 What Barge adds to AWS Batch is said by tags with the prefix `+"`barge:`"+`, given when the resource is made: any client,
 Terraform and CloudFormation can set them. A tag with this prefix that is not listed here, is on another kind of
 resource or has a bad value is refused.
+
+What Barge says beyond AWS is one more member, `+"`barge`"+`, in what AWS describes: DescribeJobs has in
+`+"`barge.waiting`"+` why a job waits that is PENDING or RUNNABLE. AWS's clients leave it out; `+"`barge why`"+` prints it.
 `), "tag", "on", "value", "meaning")
 	for _, e := range extensionTable() {
 		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", e.name, places(e.on), e.values, e.meaning)

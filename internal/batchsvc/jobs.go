@@ -41,10 +41,14 @@ func (s *Service) DescribeJobs(ctx context.Context, in *batchapi.DescribeJobsReq
 	if c.tags, err = tagsOf(ctx, s, core.TagJob, jobs, func(j store.Job) int64 { return j.Seq }); err != nil {
 		return nil, err
 	}
+	waiting := s.waiting(ctx, jobs)
 	for i := range jobs {
 		d, err := c.detail(&jobs[i])
 		if err != nil {
 			return nil, err
+		}
+		if w, ok := waiting[jobs[i].Ref]; ok {
+			d.Barge = waitingDetail(jobs[i].Ref, w)
 		}
 		out.Jobs = append(out.Jobs, *d)
 	}

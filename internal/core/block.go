@@ -184,24 +184,19 @@ func (s *State) blockAt(now batch.Instant, q *queue, j *job) Block {
 // were empty. It is sure unless one of them has yet to tell what its hosts have:
 // such an environment lets a block stand and makes none.
 func (s *State) misfit(q *queue, j *job) (block Block, sure bool) {
-	block, sure = JobRequirement, true
-	enabled := false
+	var enabled bool
+	var found [verdicts]bool
 	for _, e := range q.environ {
 		enabled = enabled || e.row.Enabled
-		switch e.verdict(s.groupsOf(j)) {
-		case holds:
-			return Unblocked, true
-		case overMax:
-			block = MaxResource
-		case unknown:
-			sure = false
-		case tooSmall:
-		}
+		found[e.verdict(s.groupsOf(j))] = true
 	}
-	if !enabled {
+	switch {
+	case !enabled || found[holds]:
 		return Unblocked, true
+	case found[overMax] || found[overAtLeast] && !found[tooSmall]:
+		return MaxResource, !found[unknown]
 	}
-	return block, sure
+	return JobRequirement, !found[unknown]
 }
 
 // groupsOf is what a job needs of hosts, node by node.
@@ -216,10 +211,12 @@ func (s *State) groupsOf(j *job) []fit.Group {
 type verdict uint8
 
 const (
-	holds    verdict = iota
-	overMax          // but for its maxvCpus
-	tooSmall         // no host has so much
-	unknown          // its hosts are not known, or about to change
+	holds       verdict = iota
+	overMax             // but for its maxvCpus
+	overAtLeast         // its maxvCpus is too low, and its hosts are not known
+	tooSmall            // no host has so much
+	unknown             // its hosts are not known, or about to change
+	verdicts
 )
 
 func (e *environment) verdict(groups []fit.Group) verdict {
@@ -240,12 +237,16 @@ func (e *environment) verdict(groups []fit.Group) verdict {
 		_, ok = fit.Spread(empty, []fit.Group{g})
 		otherwise = otherwise && ok
 	}
-	switch known := len(e.hosts) > 0 && !e.asked; {
-	case sum > e.row.MaxVCPU && (otherwise || !known):
+	switch over := sum > e.row.MaxVCPU; {
+	case over && len(e.hosts) == 0:
+		return overAtLeast
+	case over && otherwise:
 		return overMax
-	case sum <= e.row.MaxVCPU && whole:
+	case over:
+		return tooSmall
+	case whole:
 		return holds
-	case !known:
+	case len(e.hosts) == 0 || e.asked:
 		return unknown
 	}
 	return tooSmall

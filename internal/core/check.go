@@ -86,6 +86,7 @@ func (s *State) Check() error {
 	for _, q := range s.queueList {
 		queued += q.waiting.Len()
 		s.checkHead(q, bad)
+		s.checkWhy(q, bad)
 		for _, share := range q.shareList {
 			queued += share.waiting.Len()
 			if share.queue != q || q.shares[share.row.Name] != share {

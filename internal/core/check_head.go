@@ -41,3 +41,91 @@ func (s *State) checkHead(q *queue, bad func(string, ...any)) {
 		bad("job %s is blocked for its vCPUs, and no environment has too few", h.ref)
 	}
 }
+
+// checkWhy compares what is said of the first jobs of a queue with what a look
+// at everything says.
+func (s *State) checkWhy(q *queue, bad func(string, ...any)) {
+	if q.fair != nil && !q.fair.board.Rolled() {
+		return
+	}
+	n := 0
+	for j := q.jobs.first; j != nil && n < 20; j = j.behind {
+		if j.isNode() || j.state != batch.Runnable && (j.state != batch.Pending || j.array != nil) {
+			continue
+		}
+		n++
+		w, ok := s.Why(j.ref)[j.ref]
+		want := LimitQueue
+		first, some := q.first()
+		switch {
+		case j.flags&(Cancelled|Terminated) != 0 || q.row.Status != Valid && j.state == batch.Runnable && j.retryAt == 0:
+			want = LimitEnding
+		case j.parent != nil && j.parent.flags&(Cancelled|Terminated) != 0:
+			want = LimitEnding
+		case j.state == batch.Pending:
+			want = LimitDependencies
+			if len(w.DependsOn) == 0 {
+				bad("job %s is said to depend on nothing", j.ref)
+			}
+		case j.retryAt != 0:
+			want = LimitBackoff
+		case q.row.ServiceEnvironment != 0:
+			want = LimitService
+		case j.parent != nil && !j.parent.waitsToStart():
+			want = LimitArray
+		case some && first.first() == j.ref:
+			want = w.Limit
+			s.checkObstacles(q, first, w.Head, bad)
+		}
+		if !ok || w.Limit != want {
+			bad("job %s is said to wait for %s (%t), not for %s", j.ref, w.Limit, ok, want)
+		}
+		for _, ref := range w.DependsOn {
+			p := s.jobs[ref.Parent()]
+			if ref == j.ref || p != nil && ref != p.ref && p.endOf(ref.Child-1) != nil {
+				bad("job %s is said to depend on %s, which has ended", j.ref, ref)
+			}
+		}
+	}
+}
+
+// checkObstacles looks for a host for the head of a queue by recounting what each
+// has free.
+func (s *State) checkObstacles(q *queue, j *job, h *Head, bad func(string, ...any)) {
+	short := false
+	for _, n := range s.baskets[int64(j.basket)] {
+		a, ok := s.ledger.Amounts(n.Resource)
+		short = short || !ok || a.Total-a.InUse < n.Quantity
+	}
+	if short != (len(h.Consumables) > 0) {
+		bad("job %s lacks consumable resources: %t, not %v", j.ref, short, h.Consumables)
+	}
+	if len(h.Environments) != len(q.environ) {
+		bad("job %s is told of %d environments, its queue has %d", j.ref, len(h.Environments), len(q.environ))
+		return
+	}
+	takes := false
+	for i, e := range q.environ {
+		var free []*fit.Host
+		var used batch.Resources
+		for _, f := range e.hosts {
+			x := &fit.Host{Free: f.Capacity, Ready: f.Ready}
+			for held := range s.hosts[f.ID].live {
+				x.Free = x.Free.Sub(s.shapes.Need(held.shape))
+				used = used.Add(s.shapes.Need(held.shape))
+			}
+			free = append(free, x)
+		}
+		_, fits := fit.Spread(free, s.groupsOf(j))
+		fits = fits && e.row.Enabled && used.MilliVCPU+s.shapes.Need(j.shape).MilliVCPU <= e.row.MaxVCPU
+		takes = takes || fits
+		if o := h.Environments[i]; fits != (o.Limit == LimitNone) || o.Environment != e.row.Name {
+			bad("environment %s takes job %s: %t, said is %+v", e.row.Name, j.ref, fits, o)
+		} else if o.Needed > 0 && o.Needed <= o.Available {
+			bad("job %s is said to lack what there is: %+v", j.ref, o)
+		}
+	}
+	if h.Limit == LimitNone && (short || !takes || q.keepsFree(s.shapes.Need(j.shape))) || h.Block != Unblocked && takes {
+		bad("job %s waits for %s, block %d: it could start: %t", j.ref, h.Limit, h.Block, takes && !short)
+	}
+}

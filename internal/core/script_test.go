@@ -145,6 +145,8 @@ func (w *world) run(t *testing.T, line string) string {
 	case "events":
 		w.out.Events = plain[0] == "on"
 		return ""
+	case "why":
+		return w.why(w.job(t, plain[0]))
 	case "front":
 		return w.front(plain[0])
 	case "uses":

@@ -775,6 +775,179 @@ func (v *AttemptTaskContainerDetails) ReadJSON(d *wire.Decoder) {
 }
 
 // UnmarshalJSON reads a stored record: it checks and normalises nothing.
+func (v *BargeHead) UnmarshalJSON(data []byte) error {
+	*v = BargeHead{}
+	return wire.Unmarshal(data, v)
+}
+
+// ReadJSON reads the next value of d.
+func (v *BargeHead) ReadJSON(d *wire.Decoder) {
+	for d.Object(); d.More(); {
+		switch string(d.Name()) {
+		case "jobId":
+			v.JobId = d.Text()
+		case "since":
+			v.Since = d.Int64()
+		case "reason":
+			v.Reason = d.Text()
+		case "message":
+			v.Message = d.Text()
+		case "cancelledAt":
+			v.CancelledAt = d.Int64()
+		case "computeEnvironments":
+			v.ComputeEnvironments = readBargeObstacles(d)
+		case "consumableResources":
+			v.ConsumableResources = readBargeShortages(d)
+		default:
+			d.Skip()
+		}
+	}
+	d.Close()
+}
+
+// UnmarshalJSON reads a stored record: it checks and normalises nothing.
+func (v *BargeJob) UnmarshalJSON(data []byte) error {
+	*v = BargeJob{}
+	return wire.Unmarshal(data, v)
+}
+
+// ReadJSON reads the next value of d.
+func (v *BargeJob) ReadJSON(d *wire.Decoder) {
+	for d.Object(); d.More(); {
+		switch string(d.Name()) {
+		case "waiting":
+			if d.Null() {
+				v.Waiting = nil
+			} else {
+				v.Waiting = new(BargeWaiting)
+				v.Waiting.ReadJSON(d)
+			}
+		default:
+			d.Skip()
+		}
+	}
+	d.Close()
+}
+
+// UnmarshalJSON reads a stored record: it checks and normalises nothing.
+func (v *BargeObstacle) UnmarshalJSON(data []byte) error {
+	*v = BargeObstacle{}
+	return wire.Unmarshal(data, v)
+}
+
+// ReadJSON reads the next value of d.
+func (v *BargeObstacle) ReadJSON(d *wire.Decoder) {
+	for d.Object(); d.More(); {
+		switch string(d.Name()) {
+		case "computeEnvironment":
+			v.ComputeEnvironment = d.Text()
+		case "reason":
+			v.Reason = d.Text()
+		case "needed":
+			v.Needed = d.Float()
+		case "available":
+			v.Available = d.Float()
+		case "total":
+			v.Total = d.Float()
+		default:
+			d.Skip()
+		}
+	}
+	d.Close()
+}
+
+func readBargeObstacles(d *wire.Decoder) []BargeObstacle {
+	if d.Null() {
+		return nil
+	}
+	list := []BargeObstacle{}
+	for d.Array(); d.More(); d.Element() {
+		list = append(list, BargeObstacle{})
+		list[len(list)-1].ReadJSON(d)
+	}
+	d.Close()
+	return list
+}
+
+// UnmarshalJSON reads a stored record: it checks and normalises nothing.
+func (v *BargeShortage) UnmarshalJSON(data []byte) error {
+	*v = BargeShortage{}
+	return wire.Unmarshal(data, v)
+}
+
+// ReadJSON reads the next value of d.
+func (v *BargeShortage) ReadJSON(d *wire.Decoder) {
+	for d.Object(); d.More(); {
+		switch string(d.Name()) {
+		case "consumableResource":
+			v.ConsumableResource = d.Text()
+		case "needed":
+			v.Needed = d.Int64()
+		case "available":
+			v.Available = d.Int64()
+		case "total":
+			v.Total = d.Int64()
+		default:
+			d.Skip()
+		}
+	}
+	d.Close()
+}
+
+func readBargeShortages(d *wire.Decoder) []BargeShortage {
+	if d.Null() {
+		return nil
+	}
+	list := []BargeShortage{}
+	for d.Array(); d.More(); d.Element() {
+		list = append(list, BargeShortage{})
+		list[len(list)-1].ReadJSON(d)
+	}
+	d.Close()
+	return list
+}
+
+// UnmarshalJSON reads a stored record: it checks and normalises nothing.
+func (v *BargeWaiting) UnmarshalJSON(data []byte) error {
+	*v = BargeWaiting{}
+	return wire.Unmarshal(data, v)
+}
+
+// ReadJSON reads the next value of d.
+func (v *BargeWaiting) ReadJSON(d *wire.Decoder) {
+	for d.Object(); d.More(); {
+		switch string(d.Name()) {
+		case "reason":
+			v.Reason = d.Text()
+		case "message":
+			v.Message = d.Text()
+		case "since":
+			v.Since = d.Int64()
+		case "until":
+			v.Until = d.Int64()
+		case "dependsOn":
+			v.DependsOn = d.Texts()
+		case "running":
+			v.Running = d.Int32()
+		case "maxRunning":
+			v.MaxRunning = d.Int32()
+		case "position":
+			v.Position = d.Int32()
+		case "head":
+			if d.Null() {
+				v.Head = nil
+			} else {
+				v.Head = new(BargeHead)
+				v.Head.ReadJSON(d)
+			}
+		default:
+			d.Skip()
+		}
+	}
+	d.Close()
+}
+
+// UnmarshalJSON reads a stored record: it checks and normalises nothing.
 func (v *CancelJobRequest) UnmarshalJSON(data []byte) error {
 	*v = CancelJobRequest{}
 	return wire.Unmarshal(data, v)
@@ -4601,6 +4774,13 @@ func (v *JobDetail) ReadJSON(d *wire.Decoder) {
 			} else {
 				v.ConsumableResourceProperties = new(ConsumableResourceProperties)
 				v.ConsumableResourceProperties.ReadJSON(d)
+			}
+		case "barge":
+			if d.Null() {
+				v.Barge = nil
+			} else {
+				v.Barge = new(BargeJob)
+				v.Barge.ReadJSON(d)
 			}
 		default:
 			d.Skip()

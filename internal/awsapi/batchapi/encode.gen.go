@@ -154,6 +154,130 @@ func (v *AttemptTaskContainerDetails) AppendJSON(b []byte) []byte {
 }
 
 // AppendJSON appends v as a JSON object.
+func (v *BargeHead) AppendJSON(b []byte) []byte {
+	start := len(b)
+	if v.JobId != "" {
+		b = wire.AppendString(append(b, `,"jobId":`...), v.JobId)
+	}
+	if v.Since != nil {
+		b = strconv.AppendInt(append(b, `,"since":`...), *v.Since, 10)
+	}
+	if v.Reason != "" {
+		b = wire.AppendString(append(b, `,"reason":`...), v.Reason)
+	}
+	if v.Message != "" {
+		b = wire.AppendString(append(b, `,"message":`...), v.Message)
+	}
+	if v.CancelledAt != nil {
+		b = strconv.AppendInt(append(b, `,"cancelledAt":`...), *v.CancelledAt, 10)
+	}
+	if v.ComputeEnvironments != nil {
+		b = appendBargeObstacles(append(b, `,"computeEnvironments":`...), v.ComputeEnvironments)
+	}
+	if v.ConsumableResources != nil {
+		b = appendBargeShortages(append(b, `,"consumableResources":`...), v.ConsumableResources)
+	}
+	return wire.CloseObject(b, start)
+}
+
+// AppendJSON appends v as a JSON object.
+func (v *BargeJob) AppendJSON(b []byte) []byte {
+	start := len(b)
+	if v.Waiting != nil {
+		b = v.Waiting.AppendJSON(append(b, `,"waiting":`...))
+	}
+	return wire.CloseObject(b, start)
+}
+
+// AppendJSON appends v as a JSON object.
+func (v *BargeObstacle) AppendJSON(b []byte) []byte {
+	start := len(b)
+	if v.ComputeEnvironment != "" {
+		b = wire.AppendString(append(b, `,"computeEnvironment":`...), v.ComputeEnvironment)
+	}
+	if v.Reason != "" {
+		b = wire.AppendString(append(b, `,"reason":`...), v.Reason)
+	}
+	if v.Needed != nil {
+		b = wire.AppendFloat(append(b, `,"needed":`...), *v.Needed)
+	}
+	if v.Available != nil {
+		b = wire.AppendFloat(append(b, `,"available":`...), *v.Available)
+	}
+	if v.Total != nil {
+		b = wire.AppendFloat(append(b, `,"total":`...), *v.Total)
+	}
+	return wire.CloseObject(b, start)
+}
+
+func appendBargeObstacles(b []byte, list []BargeObstacle) []byte {
+	start := len(b)
+	for i := range list {
+		b = list[i].AppendJSON(append(b, ','))
+	}
+	return wire.CloseArray(b, start)
+}
+
+// AppendJSON appends v as a JSON object.
+func (v *BargeShortage) AppendJSON(b []byte) []byte {
+	start := len(b)
+	if v.ConsumableResource != "" {
+		b = wire.AppendString(append(b, `,"consumableResource":`...), v.ConsumableResource)
+	}
+	if v.Needed != nil {
+		b = strconv.AppendInt(append(b, `,"needed":`...), *v.Needed, 10)
+	}
+	if v.Available != nil {
+		b = strconv.AppendInt(append(b, `,"available":`...), *v.Available, 10)
+	}
+	if v.Total != nil {
+		b = strconv.AppendInt(append(b, `,"total":`...), *v.Total, 10)
+	}
+	return wire.CloseObject(b, start)
+}
+
+func appendBargeShortages(b []byte, list []BargeShortage) []byte {
+	start := len(b)
+	for i := range list {
+		b = list[i].AppendJSON(append(b, ','))
+	}
+	return wire.CloseArray(b, start)
+}
+
+// AppendJSON appends v as a JSON object.
+func (v *BargeWaiting) AppendJSON(b []byte) []byte {
+	start := len(b)
+	if v.Reason != "" {
+		b = wire.AppendString(append(b, `,"reason":`...), v.Reason)
+	}
+	if v.Message != "" {
+		b = wire.AppendString(append(b, `,"message":`...), v.Message)
+	}
+	if v.Since != nil {
+		b = strconv.AppendInt(append(b, `,"since":`...), *v.Since, 10)
+	}
+	if v.Until != nil {
+		b = strconv.AppendInt(append(b, `,"until":`...), *v.Until, 10)
+	}
+	if v.DependsOn != nil {
+		b = wire.AppendTexts(append(b, `,"dependsOn":`...), v.DependsOn)
+	}
+	if v.Running != nil {
+		b = strconv.AppendInt(append(b, `,"running":`...), int64(*v.Running), 10)
+	}
+	if v.MaxRunning != nil {
+		b = strconv.AppendInt(append(b, `,"maxRunning":`...), int64(*v.MaxRunning), 10)
+	}
+	if v.Position != nil {
+		b = strconv.AppendInt(append(b, `,"position":`...), int64(*v.Position), 10)
+	}
+	if v.Head != nil {
+		b = v.Head.AppendJSON(append(b, `,"head":`...))
+	}
+	return wire.CloseObject(b, start)
+}
+
+// AppendJSON appends v as a JSON object.
 func (v *CancelJobRequest) AppendJSON(b []byte) []byte {
 	start := len(b)
 	if v.JobId != "" {
@@ -2697,6 +2821,9 @@ func (v *JobDetail) AppendJSON(b []byte) []byte {
 	}
 	if v.ConsumableResourceProperties != nil {
 		b = v.ConsumableResourceProperties.AppendJSON(append(b, `,"consumableResourceProperties":`...))
+	}
+	if v.Barge != nil {
+		b = v.Barge.AppendJSON(append(b, `,"barge":`...))
 	}
 	return wire.CloseObject(b, start)
 }

@@ -58,6 +58,52 @@ type AttemptTaskContainerDetails struct {
 	NetworkInterfaces []NetworkInterface
 }
 
+// BargeHead is part of BargeWaiting.
+type BargeHead struct {
+	JobId               string
+	Since               *int64
+	Reason              string
+	Message             string
+	CancelledAt         *int64
+	ComputeEnvironments []BargeObstacle
+	ConsumableResources []BargeShortage
+}
+
+// BargeJob is part of JobDetail.
+type BargeJob struct {
+	Waiting *BargeWaiting
+}
+
+// BargeObstacle is part of BargeHead.
+type BargeObstacle struct {
+	ComputeEnvironment string
+	Reason             string
+	Needed             *float64
+	Available          *float64
+	Total              *float64
+}
+
+// BargeShortage is part of BargeHead.
+type BargeShortage struct {
+	ConsumableResource string
+	Needed             *int64
+	Available          *int64
+	Total              *int64
+}
+
+// BargeWaiting is part of BargeJob.
+type BargeWaiting struct {
+	Reason     string
+	Message    string
+	Since      *int64
+	Until      *int64
+	DependsOn  []string
+	Running    *int32
+	MaxRunning *int32
+	Position   *int32
+	Head       *BargeHead
+}
+
 // CancelJobRequest is the input of CancelJob.
 // Required: jobId, reason.
 type CancelJobRequest struct {
@@ -1085,6 +1131,7 @@ type JobDetail struct {
 	IsCancelled                  *bool
 	IsTerminated                 *bool
 	ConsumableResourceProperties *ConsumableResourceProperties
+	Barge                        *BargeJob
 }
 
 // JobQueueDetail is part of DescribeJobQueuesResponse.
