@@ -87,7 +87,8 @@ func (f *front) look(version uint64, now batch.Instant, most int, inOrder func(y
 	f.jobs, f.version = jobs, version
 }
 
-// version changes with every change of what waits in the queue.
+// version changes with every change of what waits in the queue, except behind
+// what the last look at the front came to.
 func (q *queue) version() uint64 {
 	v := q.waiting.Version() + q.sharesGone
 	for _, share := range q.shareList {
@@ -105,6 +106,7 @@ func (s *State) inOrder(q *queue, yield func(batch.JobRef) bool) {
 	}
 	for j := range q.waiting.Sorted {
 		if j.array == nil && !yield(j.ref) || j.array != nil && !j.waitingChildren(yield) {
+			q.waiting.Mark(j) // jobs behind it are not looked at
 			return
 		}
 	}

@@ -16,6 +16,8 @@ import (
 type Heap[T any] struct {
 	items   []T
 	version uint64
+	mark    T // see Mark
+	marked  bool
 	less    func(a, b T) bool
 	place   func(T) *int32
 }
@@ -37,19 +39,30 @@ func (h *Heap[T]) Min() (item T, ok bool) {
 	return h.items[0], true
 }
 
-// Version changes with every change of the heap.
+// Version changes with every change of the heap that Mark does not except.
 func (h *Heap[T]) Version() uint64 { return h.version }
+
+// Mark says that who watches Version has no use for what is behind this item of
+// the heap: until the next change of Version, what is pushed there does not
+// change it.
+func (h *Heap[T]) Mark(item T) { h.mark, h.marked = item, true }
 
 // Touch says that an item has changed in a way that Version has to tell, though
 // not its place in the order.
-func (h *Heap[T]) Touch() { h.version++ }
+func (h *Heap[T]) Touch() {
+	var zero T
+	h.version++
+	h.mark, h.marked = zero, false
+}
 
 // Has reports whether the item is in the heap.
 func (h *Heap[T]) Has(item T) bool { return *h.place(item) > 0 }
 
 // Push adds an item that is in no heap.
 func (h *Heap[T]) Push(item T) {
-	h.version++
+	if !h.marked || !h.less(h.mark, item) {
+		h.Touch()
+	}
 	h.items = append(h.items, item)
 	*h.place(item) = int32(len(h.items))
 	h.up(len(h.items) - 1)
@@ -61,7 +74,7 @@ func (h *Heap[T]) Remove(item T) {
 	if i < 0 {
 		return
 	}
-	h.version++
+	h.Touch()
 	*h.place(item) = 0
 	last := len(h.items) - 1
 	moved := h.items[last]

@@ -17,7 +17,17 @@ func TestAgainstSlice(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		h := New(func(a, b *item) bool { return a.key < b.key }, func(i *item) *int32 { return &i.place })
-		var model []*item
+		var model, watched []*item
+		var version uint64
+		first := func(k int) (items []*item) {
+			for i := range h.Sorted {
+				if len(items) == k {
+					break
+				}
+				items = append(items, i)
+			}
+			return items
+		}
 		t.Repeat(map[string]func(*rapid.T){
 			"push": func(t *rapid.T) {
 				i := &item{key: rapid.IntRange(0, 20).Draw(t, "key")}
@@ -36,7 +46,19 @@ func TestAgainstSlice(t *testing.T) {
 				h.Remove(model[at]) // once more does nothing
 				model = slices.Delete(model, at, at+1)
 			},
+			"watch": func(t *rapid.T) {
+				k := rapid.IntRange(1, 5).Draw(t, "watched")
+				if watched = first(k); len(watched) < k {
+					watched = nil
+					t.Skip()
+				}
+				h.Mark(watched[k-1])
+				version = h.Version()
+			},
 			"": func(t *rapid.T) {
+				if k := len(watched); k > 0 && h.Version() == version && !slices.Equal(first(k), watched) {
+					t.Fatalf("the first %d items have changed, and the version is the same", k)
+				}
 				if h.Len() != len(model) {
 					t.Fatalf("the heap has %d items, not %d", h.Len(), len(model))
 				}
@@ -46,10 +68,10 @@ func TestAgainstSlice(t *testing.T) {
 				}
 				sorted := slices.Clone(model)
 				slices.SortFunc(sorted, func(a, b *item) int { return a.key - b.key })
-				first := rapid.IntRange(0, 25).Draw(t, "first")
+				most := rapid.IntRange(0, 25).Draw(t, "first")
 				k := 0
 				for i := range h.Sorted {
-					if k == first {
+					if k == most {
 						break
 					}
 					if i.key != sorted[k].key {
@@ -57,7 +79,7 @@ func TestAgainstSlice(t *testing.T) {
 					}
 					k++
 				}
-				if k != min(first, len(model)) {
+				if k != min(most, len(model)) {
 					t.Fatalf("Sorted gives %d items of %d", k, len(model))
 				}
 				n := 0
