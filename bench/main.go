@@ -130,6 +130,9 @@ func run(ctx context.Context, args []string, out, log io.Writer) (err error) {
 	if _, err = os.Stat(b.barge); err != nil {
 		return fmt.Errorf("%w; build it first: make build", err)
 	}
+	if o.dir, err = filepath.Abs(o.dir); err != nil { // runners and daemons are found by it
+		return err
+	}
 	if b.work, err = os.MkdirTemp(o.dir, "barge-bench-"); err != nil {
 		return err
 	}
