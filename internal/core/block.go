@@ -84,9 +84,16 @@ type head struct {
 	block     Block
 	blockedAt batch.Instant
 
-	// What misfit has found, and for which configuration.
+	found found
+}
+
+// found is what misfit has found, for which shape and configuration. It stays
+// from head to head.
+type found struct {
 	misfit Block
 	sure   bool
+	shape  fit.Shape
+	gang   *Gang
 	config uint64
 }
 
@@ -102,7 +109,7 @@ func (s *State) lookAtHeads(now batch.Instant, out *Output) {
 		}
 		if ref != q.head.ref {
 			s.unblock(q, out)
-			q.head = head{ref: ref, since: now}
+			q.head = head{ref: ref, since: now, found: q.head.found}
 		}
 		if !ok {
 			continue
@@ -160,13 +167,18 @@ func (s *State) blockAt(now batch.Instant, q *queue, j *job) Block {
 	if q.row.ServiceEnvironment != 0 || len(q.environ) == 0 {
 		return Unblocked // nothing starts service jobs yet
 	}
-	if h.config != s.config {
-		h.misfit, h.sure = s.misfit(q, j)
-		h.config = s.config
+	var nodes *Gang
+	if j.gang != nil {
+		nodes = j.gang.row
 	}
-	if h.misfit != Unblocked && (h.sure || h.misfit == h.block) {
+	f := &h.found
+	if f.config != s.config || f.shape != j.shape || f.gang != nodes {
+		*f = found{shape: j.shape, gang: nodes, config: s.config}
+		f.misfit, f.sure = s.misfit(q, j)
+	}
+	if f.misfit != Unblocked && (f.sure || f.misfit == h.block) {
 		h.noHost = 0
-		return h.misfit
+		return f.misfit
 	}
 	switch {
 	case !s.hostless(q, j):
@@ -185,18 +197,18 @@ func (s *State) blockAt(now batch.Instant, q *queue, j *job) Block {
 // such an environment lets a block stand and makes none.
 func (s *State) misfit(q *queue, j *job) (block Block, sure bool) {
 	var enabled bool
-	var found [verdicts]bool
+	var saw [verdicts]bool
 	for _, e := range q.environ {
 		enabled = enabled || e.row.Enabled
-		found[e.verdict(s.groupsOf(j))] = true
+		saw[e.verdict(s.groupsOf(j))] = true
 	}
 	switch {
-	case !enabled || found[holds]:
+	case !enabled || saw[holds]:
 		return Unblocked, true
-	case found[overMax] || found[overAtLeast] && !found[tooSmall]:
-		return MaxResource, !found[unknown]
+	case saw[overMax] || saw[overAtLeast] && !saw[tooSmall]:
+		return MaxResource, !saw[unknown]
 	}
-	return JobRequirement, !found[unknown]
+	return JobRequirement, !saw[unknown]
 }
 
 // groupsOf is what a job needs of hosts, node by node.
@@ -224,18 +236,12 @@ func (e *environment) verdict(groups []fit.Group) verdict {
 		return unknown // its hosts are somebody else's to bring
 	}
 	var sum int64
-	empty := make([]*fit.Host, len(e.hosts))
-	for i, h := range e.hosts {
-		empty[i] = &fit.Host{Capacity: h.Capacity, Free: h.Capacity, Ready: true}
-	}
 	whole, otherwise := true, true
-	for _, g := range groups {
+	for _, g := range groups { // each alone: together they may fit in many ways
 		sum += g.Need.MilliVCPU * int64(g.Count)
-		_, ok := fit.Spread(empty, []fit.Group{g}) // alone: together they may fit in more ways than it tries
-		whole = whole && ok
+		whole = whole && fit.Holds(e.hosts, g)
 		g.Need.MilliVCPU = 0
-		_, ok = fit.Spread(empty, []fit.Group{g})
-		otherwise = otherwise && ok
+		otherwise = otherwise && fit.Holds(e.hosts, g)
 	}
 	switch over := sum > e.row.MaxVCPU; {
 	case over && len(e.hosts) == 0:

@@ -63,6 +63,16 @@ func Spread(hosts []*Host, groups []Group) (shares []Share, ok bool) {
 	return shares, true
 }
 
+// Holds reports whether the hosts, ready or not, would hold the group if they
+// were empty.
+func Holds(hosts []*Host, g Group) bool {
+	left := g.Count
+	for i := 0; i < len(hosts) && left > 0; i++ {
+		left -= min(left, times(hosts[i].Capacity, g.Need))
+	}
+	return left == 0
+}
+
 // times is how often the need fits.
 func times(free, need batch.Resources) int32 {
 	n := int64(math.MaxInt32)

@@ -32,6 +32,11 @@ func TestSpread(t *testing.T) {
 		if len(again) != len(shares) {
 			t.Fatalf("the same question gave %v, then %v", shares, again)
 		}
+		for _, g := range groups {
+			if ok && !Holds(hosts, g) {
+				t.Fatalf("%v has room, and the empty hosts would not hold it", g)
+			}
+		}
 		if !ok {
 			if len(groups) == 1 {
 				room := int32(0)

@@ -160,3 +160,40 @@ func (c *chaos) readResources(s store.Store, add func(string, any, error)) []cor
 	add("tags", tags, err)
 	return every
 }
+
+// A head that nothing can hold, and a queue's limit of the time for it, are there
+// after a restart.
+func testBlocked(t *testing.T, h Harness) {
+	s := h.Open(t)
+	w := newWorld(t, s)
+	w.setUp(2)
+	limits := []core.TimeLimit{{Block: core.JobRequirement, Seconds: 600}, {Block: core.MaxResource, Seconds: 700}}
+	w.do(core.UpdateQueue{Name: "q", Enabled: true, TimeLimits: limits, Spec: []byte(`{"q":2}`)})
+	large, array := submission(1, 0), submission(2, 3)
+	large.Needs.MilliVCPU, array.Needs.MilliVCPU = 3000, 999_000
+	w.do(large, array)
+	w.place(9)
+	w.check()
+	blocked := w.now
+	read := func(r batch.JobRef) (batch.Instant, string) {
+		j := must[[]store.Job](t)(s.Jobs(t.Context(), []batch.JobRef{r}))[0]
+		return j.BlockedAt, j.StatusReason
+	}
+	at, reason := read(ref(1))
+	same(t, "since when the job is blocked", blocked, at)
+	same(t, "by what", core.JobRequirement.StatusReason(), reason)
+	shut(t, s)
+	s = open(t, h)
+	w.stores[0] = s
+	w.check()
+	same(t, "limits", limits, must[[]core.QueueRow](t)(s.Queues(t.Context()))[0].TimeLimits)
+	w.do(core.Cancel{Job: ref(1), Reason: "no"})
+	w.place(9)
+	w.check()
+	at, reason = read(ref(1))
+	same(t, "since when the cancelled job is blocked", batch.Instant(0), at)
+	same(t, "its end", "no", reason)
+	at, reason = read(batch.ChildRef(id(2), 0))
+	same(t, "since when the child is blocked", w.now, at)
+	same(t, "by what", core.MaxResource.StatusReason(), reason)
+}

@@ -55,6 +55,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Harness) {
 		{"active jobs are loaded and ended ones are not", testLoad},
 		{"jobs wait for others over restarts", testWaits},
 		{"deleted resources leave what jobs refer to", testDeleted},
+		{"blocked heads and limits of the time for them", testBlocked},
 		{"tags are changed and go", testTags},
 		{"jobs are found by what they consume", testConsumers},
 		{"service jobs wait in their quota shares", testService},
