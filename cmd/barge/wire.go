@@ -135,7 +135,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *parts, err error)
 			p.engine.Tell(core.AttemptEnded{
 				Attempt: id, StartedAt: end.StartedAt, StoppedAt: end.StoppedAt,
 				ExitCode: end.Code, Reason: end.Reason, StatusReason: end.StatusReason,
-				Containers: batchsvc.ContainerEnds(end.Containers),
+				Containers: batchsvc.ContainerEnds(end.Containers), Usage: end.Usage,
 			}, durable)
 		},
 	})

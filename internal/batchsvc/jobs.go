@@ -231,7 +231,7 @@ func (c *surroundings) attempt(j *store.Job, spec *spec, a core.AttemptRow) batc
 		Container: &batchapi.AttemptContainerDetail{
 			ExitCode: exitCode(j, a.ExitCode), Reason: a.Reason, NetworkInterfaces: c.s.interfaces(j, a.Number),
 		},
-		StartedAt: instant(a.StartedAt), StoppedAt: instant(a.StoppedAt), StatusReason: a.StatusReason,
+		StartedAt: instant(a.StartedAt), StoppedAt: instant(a.StoppedAt), StatusReason: a.StatusReason, Barge: usage(&a),
 	}
 	d.Container.ContainerInstanceArn, d.Container.TaskArn = c.task(j, spec, a.Host, a.Number)
 	if a.StartedAt != 0 {

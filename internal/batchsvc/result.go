@@ -71,8 +71,20 @@ func (c *surroundings) taskAttempt(j *store.Job, s *spec, a *core.AttemptRow) ba
 	}
 	return batchapi.AttemptDetail{
 		StartedAt: instant(a.StartedAt), StoppedAt: instant(a.StoppedAt), StatusReason: a.StatusReason,
-		TaskProperties: []batchapi.AttemptEcsTaskDetails{t},
+		TaskProperties: []batchapi.AttemptEcsTaskDetails{t}, Barge: usage(a),
 	}
+}
+
+// usage is what we add to an attempt: what it has used, as far as that is known.
+func usage(a *core.AttemptRow) *batchapi.BargeAttempt {
+	if a.Usage == nil {
+		return nil
+	}
+	u := &batchapi.BargeAttempt{PeakMemoryBytes: a.Usage.PeakMemory, ReadBytes: a.Usage.ReadBytes, WriteBytes: a.Usage.WriteBytes}
+	if a.Usage.CPU != nil {
+		u.CpuSeconds = ptr(float64(*a.Usage.CPU) / 1e6)
+	}
+	return u
 }
 
 // taskOutcome puts what has become of a job of ecsProperties into its

@@ -30,7 +30,7 @@ import (
 //	    members only, wherever they are; token=TEXT is sent as a header
 //	host NAME vcpu=N [environment=ID]  a host of an environment, of the first one
 //	running JOB#N at=MS  an attempt runs; JOB@I#N is one of a node
-//	exit JOB#N [from=MS] to=MS [code=N] [reason=TEXT] [status=TEXT]
+//	exit JOB#N [from=MS] to=MS [code=N] [reason=TEXT] [status=TEXT] [cpu=MICROSECONDS]
 //	effects              what hosts were asked for since
 //	attempt JOB#N        what a host runs
 //	alias GROUP STREAM   the stream that is meant
@@ -83,6 +83,10 @@ func (w *world) run(t *testing.T, d *datadriven.TestData) string {
 		if d.HasArg("code") {
 			code := int32(arg(t, d, "code", 0))
 			end.ExitCode = &code
+		}
+		if d.HasArg("cpu") {
+			cpu, written := int64(arg(t, d, "cpu", 0)), int64(4096)
+			end.Usage = &batch.Usage{CPU: &cpu, PeakMemory: &written, WriteBytes: &written}
 		}
 		if d.HasArg("containers") {
 			end.Containers = batchsvc.ContainerEnds(exits(t, d))

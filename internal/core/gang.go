@@ -222,7 +222,7 @@ func (s *State) nodeEnded(now batch.Instant, n *job, in AttemptEnded, out *Outpu
 	}
 	attempt := AttemptRow{
 		Job: n.seq, Number: n.attempt, Host: n.host.ID, StartedAt: in.StartedAt, StoppedAt: end.at,
-		ExitCode: end.exitCode, Reason: end.reason, StatusReason: end.statusReason, Containers: in.Containers,
+		ExitCode: end.exitCode, Reason: end.reason, StatusReason: end.statusReason, Containers: in.Containers, Usage: in.Usage,
 	}
 	out.Changes = append(out.Changes, AttemptPut{attempt})
 	to := batch.Failed

@@ -168,6 +168,7 @@ type AttemptEnded struct {
 	// Containers are the ends of the containers of a task that has several,
 	// as batchsvc writes and reads them.
 	Containers []byte
+	Usage      *batch.Usage // of all containers; nil if unknown
 }
 
 // Tick says that time has passed: deadlines that are due take effect.

@@ -78,7 +78,7 @@ func (s *State) stepAttemptEnded(now batch.Instant, in AttemptEnded, out *Output
 	}
 	out.Changes = append(out.Changes, AttemptPut{AttemptRow{
 		Job: j.seq, Number: j.attempt, Host: j.host.ID, StartedAt: in.StartedAt, StoppedAt: stopped,
-		ExitCode: in.ExitCode, Reason: in.Reason, StatusReason: end.statusReason, Containers: in.Containers,
+		ExitCode: in.ExitCode, Reason: in.Reason, StatusReason: end.statusReason, Containers: in.Containers, Usage: in.Usage,
 	}})
 	s.deadlines.Remove(j)
 	j.host.release(j, s.shapes.Need(j.shape))

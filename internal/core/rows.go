@@ -214,7 +214,8 @@ type AttemptRow struct {
 	ExitCode     *int32
 	Reason       string
 	StatusReason string
-	Containers   []byte // see [AttemptEnded.Containers]
+	Containers   []byte       // see [AttemptEnded.Containers]
+	Usage        *batch.Usage // of all containers; nil if unknown
 }
 
 // Change is one row-level fact to persist. Applying a round's changes in order

@@ -35,6 +35,8 @@ type Exit struct {
 	Reason    string
 	StartedAt batch.Instant // zero if it never ran
 	StoppedAt batch.Instant
+	// Usage is what it has used; nil if it never ran, or nothing is known.
+	Usage *batch.Usage
 }
 
 // StartError says that an attempt could not be started and never ran. Reason

@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 
+	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/driver"
 )
 
@@ -44,7 +45,9 @@ func (s *Supervisor) supervise(ctx context.Context, a *attempt) {
 func (t *task) end() End {
 	var end End
 	var cause *unit
+	used := make([]*batch.Usage, 0, len(t.units))
 	for _, u := range t.units {
+		used = append(used, u.exit.Usage)
 		if len(t.units) > 1 {
 			end.Containers = append(end.Containers, u.exit)
 		}
@@ -54,7 +57,7 @@ func (t *task) end() End {
 			cause = u
 		}
 	}
-	end.StatusReason = reasonExited
+	end.StatusReason, end.Usage = reasonExited, batch.SumUsage(used)
 	if cause == nil {
 		end.Code = new(int32)
 		return end

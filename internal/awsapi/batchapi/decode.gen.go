@@ -704,6 +704,13 @@ func (v *AttemptDetail) ReadJSON(d *wire.Decoder) {
 			v.StatusReason = d.Text()
 		case "taskProperties":
 			v.TaskProperties = readListAttemptEcsTaskDetails(d)
+		case "barge":
+			if d.Null() {
+				v.Barge = nil
+			} else {
+				v.Barge = new(BargeAttempt)
+				v.Barge.ReadJSON(d)
+			}
 		default:
 			d.Skip()
 		}
@@ -767,6 +774,31 @@ func (v *AttemptTaskContainerDetails) ReadJSON(d *wire.Decoder) {
 			v.LogStreamName = d.Text()
 		case "networkInterfaces":
 			v.NetworkInterfaces = readNetworkInterfaceList(d)
+		default:
+			d.Skip()
+		}
+	}
+	d.Close()
+}
+
+// UnmarshalJSON reads a stored record: it checks and normalises nothing.
+func (v *BargeAttempt) UnmarshalJSON(data []byte) error {
+	*v = BargeAttempt{}
+	return wire.Unmarshal(data, v)
+}
+
+// ReadJSON reads the next value of d.
+func (v *BargeAttempt) ReadJSON(d *wire.Decoder) {
+	for d.Object(); d.More(); {
+		switch string(d.Name()) {
+		case "cpuSeconds":
+			v.CpuSeconds = d.Float()
+		case "peakMemoryBytes":
+			v.PeakMemoryBytes = d.Int64()
+		case "readBytes":
+			v.ReadBytes = d.Int64()
+		case "writeBytes":
+			v.WriteBytes = d.Int64()
 		default:
 			d.Skip()
 		}

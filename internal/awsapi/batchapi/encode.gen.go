@@ -106,6 +106,9 @@ func (v *AttemptDetail) AppendJSON(b []byte) []byte {
 	if v.TaskProperties != nil {
 		b = appendListAttemptEcsTaskDetails(append(b, `,"taskProperties":`...), v.TaskProperties)
 	}
+	if v.Barge != nil {
+		b = v.Barge.AppendJSON(append(b, `,"barge":`...))
+	}
 	return wire.CloseObject(b, start)
 }
 
@@ -149,6 +152,24 @@ func (v *AttemptTaskContainerDetails) AppendJSON(b []byte) []byte {
 	}
 	if v.NetworkInterfaces != nil {
 		b = appendNetworkInterfaceList(append(b, `,"networkInterfaces":`...), v.NetworkInterfaces)
+	}
+	return wire.CloseObject(b, start)
+}
+
+// AppendJSON appends v as a JSON object.
+func (v *BargeAttempt) AppendJSON(b []byte) []byte {
+	start := len(b)
+	if v.CpuSeconds != nil {
+		b = wire.AppendFloat(append(b, `,"cpuSeconds":`...), *v.CpuSeconds)
+	}
+	if v.PeakMemoryBytes != nil {
+		b = strconv.AppendInt(append(b, `,"peakMemoryBytes":`...), *v.PeakMemoryBytes, 10)
+	}
+	if v.ReadBytes != nil {
+		b = strconv.AppendInt(append(b, `,"readBytes":`...), *v.ReadBytes, 10)
+	}
+	if v.WriteBytes != nil {
+		b = strconv.AppendInt(append(b, `,"writeBytes":`...), *v.WriteBytes, 10)
 	}
 	return wire.CloseObject(b, start)
 }

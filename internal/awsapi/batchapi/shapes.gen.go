@@ -40,6 +40,7 @@ type AttemptDetail struct {
 	StoppedAt      *int64
 	StatusReason   string
 	TaskProperties []AttemptEcsTaskDetails
+	Barge          *BargeAttempt
 }
 
 // AttemptEcsTaskDetails is part of AttemptDetail.
@@ -56,6 +57,14 @@ type AttemptTaskContainerDetails struct {
 	Reason            string
 	LogStreamName     string
 	NetworkInterfaces []NetworkInterface
+}
+
+// BargeAttempt is part of AttemptDetail.
+type BargeAttempt struct {
+	CpuSeconds      *float64
+	PeakMemoryBytes *int64
+	ReadBytes       *int64
+	WriteBytes      *int64
 }
 
 // BargeHead is part of BargeWaiting.

@@ -83,6 +83,7 @@ type Driver struct {
 	closed   bool
 	pulls    map[wanted]*pull
 	starting map[batch.UnitID]chan struct{} // closed when that Start is over
+	samples  map[batch.UnitID]*sample       // of those that somebody waits or waited for, until Remove
 }
 
 var _ driver.Driver = (*Driver)(nil)
@@ -120,6 +121,7 @@ func Open(ctx context.Context, opt Options) (*Driver, error) {
 		closing:  make(chan struct{}),
 		pulls:    make(map[wanted]*pull),
 		starting: make(map[batch.UnitID]chan struct{}),
+		samples:  make(map[batch.UnitID]*sample),
 	}
 	if err := d.sweepNetworks(ctx); err != nil {
 		return nil, errors.Join(err, api.Close())

@@ -35,6 +35,7 @@ const maxLogFailures = 5
 // A slow emit holds back the engine's reading, not the process: the engine
 // keeps the rest on its disk.
 func (d *Driver) Output(ctx context.Context, id batch.UnitID, cursor int64, emit func(driver.Line) error) error {
+	defer d.watch(ctx, id)()
 	var (
 		again    retry
 		failures int

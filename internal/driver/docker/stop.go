@@ -71,6 +71,7 @@ func (d *Driver) stop(ctx context.Context, id batch.UnitID, deadline time.Time) 
 // Remove kills what still runs. The container's own volumes go with it, and the
 // volumes and the network of the attempt with the last container that has them.
 func (d *Driver) Remove(ctx context.Context, id batch.UnitID) error {
+	defer d.forget(id)
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	c, err := d.inspect(ctx, id)

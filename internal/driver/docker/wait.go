@@ -18,13 +18,16 @@ import (
 // or the engine goes away it asks again until ctx ends. A container that was
 // created and never started counts as ended without a code.
 func (d *Driver) Wait(ctx context.Context, id batch.UnitID) (driver.Exit, error) {
+	defer d.watch(ctx, id)()
 	var again retry
 	for {
 		err := d.awaitEnd(ctx, id)
 		if err == nil {
 			var c container.InspectResponse
 			if c, err = d.inspect(ctx, id); err == nil && !c.State.Running && !c.State.Restarting {
-				return exitOf(c.State), nil
+				exit := exitOf(c.State)
+				exit.Usage = d.used(id)
+				return exit, nil
 			}
 		}
 		if ctx.Err() != nil {

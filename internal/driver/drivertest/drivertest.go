@@ -28,6 +28,8 @@ type Harness struct {
 	Refuses []driver.Setting
 	// Nodes is the address space of the nodes of multi-node jobs here.
 	Nodes netip.Prefix
+	// ExactUsage: what an attempt uses is counted to its end, and not sampled.
+	ExactUsage bool
 	// NoVolumes: the driver shows directories of the machine only, where they are.
 	NoVolumes bool
 }
@@ -87,6 +89,7 @@ func Run(t *testing.T, h Harness) {
 			"shell/settings":                shell((*suite).settings),
 			"shell/volumes":                 shell((*suite).volumes),
 			"shell/nodes":                   shell((*suite).nodes),
+			"shell/usage":                   shell((*suite).usage),
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

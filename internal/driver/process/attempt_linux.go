@@ -43,6 +43,7 @@ type attempt struct {
 type death struct {
 	status syscall.WaitStatus
 	at     batch.Instant
+	used   *batch.Usage
 }
 
 func (r *runner) newAttempt(rec record) *attempt {
@@ -76,7 +77,7 @@ func outputPath(dir, task string) string { return filepath.Join(dir, "output", t
 func (a *attempt) state() *state {
 	return &state{
 		Attempt: a.rec.Attempt, Size: a.size, Ended: a.rec.Ended,
-		Code: a.rec.Code, Reason: a.rec.Reason, StartedAt: a.rec.StartedAt, StoppedAt: a.rec.StoppedAt,
+		Code: a.rec.Code, Reason: a.rec.Reason, StartedAt: a.rec.StartedAt, StoppedAt: a.rec.StoppedAt, Usage: a.rec.Usage,
 	}
 }
 

@@ -90,6 +90,7 @@ func (c *cgroups) take(memoryMiB, milliVCPU int64) (*lane, error) {
 		l.close()
 		return nil, err
 	}
+	l.meter.begin()
 	return l, nil
 }
 
@@ -107,7 +108,7 @@ func (c *cgroups) lane() (*lane, error) {
 	return c.newLane(name)
 }
 
-// lane is a cgroup, in both hierarchies for version 1.
+// lane is a cgroup, in each of our hierarchies for version 1.
 type lane struct {
 	c                    *cgroups
 	dirs                 []string // the one with memory first
@@ -118,6 +119,7 @@ type lane struct {
 	events *os.File
 	procs  *os.File
 	dir    *os.File // version 2
+	meter  meter
 }
 
 func (c *cgroups) newLane(name string) (l *lane, err error) {
@@ -143,6 +145,7 @@ func (c *cgroups) newLane(name string) (l *lane, err error) {
 	if l.dir, err = os.Open(l.dirs[0]); err != nil {
 		return nil, fmt.Errorf("open cgroup: %w", err)
 	}
+	l.meter.open(&c.hierarchies, l.dirs)
 	return l, nil
 }
 
@@ -154,7 +157,7 @@ func (l *lane) limit(memoryMiB, milliVCPU int64) error {
 		}
 	}
 	if milliVCPU != l.milliVCPU {
-		if err := l.c.shareCPU(l.dirs[len(l.dirs)-1], milliVCPU); err != nil {
+		if err := l.c.shareCPU(l.dirs[l.c.cpu], milliVCPU); err != nil {
 			return fmt.Errorf("share CPU: %w", err)
 		}
 	}
@@ -238,7 +241,7 @@ func (l *lane) release() {
 		err = empty(l.dirs[0])
 	}
 	l.c.mu.Lock()
-	keep := err == nil && len(l.c.idle) < maxIdleLanes
+	keep := err == nil && !l.meter.once && len(l.c.idle) < maxIdleLanes
 	if keep {
 		l.c.idle = append(l.c.idle, l)
 	}
@@ -254,6 +257,7 @@ func (l *lane) close() {
 			_ = f.Close()
 		}
 	}
+	l.meter.close()
 	for _, dir := range l.dirs {
 		if err := syscall.Rmdir(dir); err != nil {
 			l.c.log.Warn("cannot remove a cgroup", "op", "cgroups", "dir", dir, "err", err)

@@ -38,18 +38,19 @@ func (a *attempt) collect() {
 
 	d := <-a.died
 	code := exitCode(d.status)
-	reason := ""
+	reason, used := "", d.used
 	if a.lane != nil {
 		if a.lane.outOfMemory() && code != 0 {
 			reason = oomReason
 		}
+		used = orElse(a.lane.meter.end(), used)
 		a.lane.release()
 	}
 	r := a.r
 	r.mu.Lock()
 	rec := a.rec
 	r.mu.Unlock()
-	rec.Ended, rec.Code, rec.Reason, rec.StoppedAt = true, &code, reason, d.at
+	rec.Ended, rec.Code, rec.Reason, rec.StoppedAt, rec.Usage = true, &code, reason, d.at, used
 	if err := r.journal.put(rec); err != nil {
 		r.log.Warn("cannot record an exit yet", "op", "collect", "attempt", rec.Attempt, "err", err)
 	}

@@ -162,7 +162,7 @@ func (s *server) await(ctx context.Context, id batch.UnitID, try func(*link, *mi
 // Wait implements [driver.Driver].
 func (s *server) Wait(ctx context.Context, id batch.UnitID) (exit driver.Exit, err error) {
 	err = s.await(ctx, id, func(_ *link, m *mirror) (bool, error) {
-		exit = driver.Exit{Code: m.Code, Reason: m.Reason, StartedAt: m.StartedAt, StoppedAt: m.StoppedAt}
+		exit = driver.Exit{Code: m.Code, Reason: m.Reason, StartedAt: m.StartedAt, StoppedAt: m.StoppedAt, Usage: m.Usage}
 		return m.Ended, nil
 	})
 	if err != nil {

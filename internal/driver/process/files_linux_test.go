@@ -161,11 +161,11 @@ func TestHierarchies(t *testing.T) {
 	}{
 		{
 			"version 1", v1, "4:memory:/a/b\n3:cpu,cpuacct:/c\n1:name=systemd:/d\n",
-			hierarchies{homes: []string{"/sys/fs/cgroup/memory/a/b", "/sys/fs/cgroup/cpu,cpuacct/c"}},
+			hierarchies{homes: []string{"/sys/fs/cgroup/memory/a/b", "/sys/fs/cgroup/cpu,cpuacct/c"}, cpu: 1, accounts: "/sys/fs/cgroup/cpu,cpuacct/c"},
 		},
 		{
 			"hybrid", v2 + v1, "4:memory:/\n3:cpu,cpuacct:/\n0::/x\n",
-			hierarchies{homes: []string{"/sys/fs/cgroup/memory", "/sys/fs/cgroup/cpu,cpuacct"}},
+			hierarchies{homes: []string{"/sys/fs/cgroup/memory", "/sys/fs/cgroup/cpu,cpuacct"}, cpu: 1, accounts: "/sys/fs/cgroup/cpu,cpuacct"},
 		},
 		{"together", "33 30 0:29 / /cg rw - cgroup none rw,cpu,memory\n", "4:memory,cpu:/x\n", hierarchies{homes: []string{"/cg/x"}}},
 		{
@@ -174,7 +174,7 @@ func TestHierarchies(t *testing.T) {
 		},
 		{
 			"container", strings.ReplaceAll(v1, " / /sys/fs/cgroup/", " /docker/77 /sys/fs/cgroup/"), "4:memory:/docker/77/y\n3:cpu,cpuacct:/docker/77\n",
-			hierarchies{homes: []string{"/sys/fs/cgroup/memory/y", "/sys/fs/cgroup/cpu,cpuacct"}},
+			hierarchies{homes: []string{"/sys/fs/cgroup/memory/y", "/sys/fs/cgroup/cpu,cpuacct"}, cpu: 1, accounts: "/sys/fs/cgroup/cpu,cpuacct"},
 		},
 		{"none", "1 2 0:3 / / rw - ext4 /dev/vda rw\n", "", hierarchies{}},
 		{"half", "35 30 0:31 / /m rw - cgroup cgroup rw,memory\n" + v2, "4:memory:/\n", hierarchies{}},

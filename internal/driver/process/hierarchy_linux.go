@@ -17,7 +17,13 @@ import (
 type hierarchies struct {
 	unified bool
 	homes   []string // our own cgroups, the one with memory first
+	cpu     int      // which of homes has the CPU
 	mount   string   // version 2: the topmost cgroup that we see
+
+	// Version 1: our own cgroups where use of CPU and of block devices is
+	// counted. Those that are not in homes yet come behind them if prepare can
+	// have lanes there.
+	accounts, blocks string
 }
 
 // findHierarchies reads the mounts. A hybrid system mounts version 2 without
@@ -35,7 +41,7 @@ func findHierarchies() (hierarchies, error) {
 }
 
 func parseHierarchies(mounts, own string) (hierarchies, error) {
-	var memory, cpu, unified, top string
+	var memory, cpu, unified, top, accounts, blocks string
 	for line := range strings.Lines(mounts) {
 		before, after, ok := strings.Cut(line, " - ")
 		left, right := strings.Fields(before), strings.Fields(after)
@@ -52,6 +58,12 @@ func parseHierarchies(mounts, own string) (hierarchies, error) {
 			if slices.Contains(options, "cpu") {
 				cpu = cgroupPath(point, root, ownPath(own, "cpu"))
 			}
+			if slices.Contains(options, "cpuacct") {
+				accounts = cgroupPath(point, root, ownPath(own, "cpuacct"))
+			}
+			if slices.Contains(options, "blkio") {
+				blocks = cgroupPath(point, root, ownPath(own, "blkio"))
+			}
 		case "cgroup2":
 			top = point
 			unified = cgroupPath(point, root, ownPath(own, ""))
@@ -59,9 +71,9 @@ func parseHierarchies(mounts, own string) (hierarchies, error) {
 	}
 	switch {
 	case memory != "" && cpu == memory:
-		return hierarchies{homes: []string{memory}}, nil
+		return hierarchies{homes: []string{memory}, accounts: accounts, blocks: blocks}, nil
 	case memory != "" && cpu != "":
-		return hierarchies{homes: []string{memory, cpu}}, nil
+		return hierarchies{homes: []string{memory, cpu}, cpu: 1, accounts: accounts, blocks: blocks}, nil
 	case memory == "" && cpu == "" && unified != "":
 		return hierarchies{unified: true, homes: []string{unified}, mount: top}, nil
 	}
@@ -91,7 +103,7 @@ func cgroupPath(point, root, path string) string {
 }
 
 // prepare makes the cgroups that hold the lanes.
-func (h hierarchies) prepare(name string) (parents []string, err error) {
+func (h *hierarchies) prepare(name string) (parents []string, err error) {
 	if h.unified {
 		parent, err := h.prepareUnified(name)
 		return []string{parent}, err
@@ -102,6 +114,15 @@ func (h hierarchies) prepare(name string) (parents []string, err error) {
 			return nil, err
 		}
 		parents = append(parents, parent)
+	}
+	for _, home := range []string{h.accounts, h.blocks} {
+		if home == "" || slices.Contains(h.homes, home) {
+			continue
+		}
+		parent := filepath.Join(home, name)
+		if err := os.Mkdir(parent, 0o755); err == nil || errors.Is(err, fs.ErrExist) {
+			h.homes, parents = append(h.homes, home), append(parents, parent)
+		}
 	}
 	return parents, nil
 }
@@ -135,6 +156,7 @@ func (h hierarchies) prepareUnified(name string) (parent string, err error) {
 
 // enable passes the controllers on to the children of a cgroup.
 func enable(dir string) error {
+	_ = writeFile(dir, "cgroup.subtree_control", []byte("+io")) // to count only; there may be none
 	if err := writeFile(dir, "cgroup.subtree_control", []byte("+memory +cpu")); err != nil {
 		return fmt.Errorf("enable controllers below %s: %w", dir, err)
 	}

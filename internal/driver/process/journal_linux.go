@@ -37,6 +37,7 @@ type record struct {
 	Reason    string        `json:"reason,omitempty"`
 	StartedAt batch.Instant `json:"startedAt,omitempty"`
 	StoppedAt batch.Instant `json:"stoppedAt,omitempty"`
+	Usage     *batch.Usage  `json:"usage,omitempty"`
 }
 
 // journal is the file of records.

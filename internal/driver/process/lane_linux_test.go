@@ -19,7 +19,7 @@ func BenchmarkLane(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := wait(pid); err != nil {
+		if _, _, err := wait(pid); err != nil {
 			b.Fatal(err)
 		}
 	}

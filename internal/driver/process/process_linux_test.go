@@ -39,6 +39,7 @@ func TestConformance(t *testing.T) {
 	drivertest.Run(t, drivertest.Harness{
 		Open:         func(t *testing.T) driver.Driver { return open(t, dir, "auto") },
 		MemoryLimits: true,
+		ExactUsage:   true,
 		Users:        os.Geteuid() == 0,
 		Refuses: []driver.Setting{
 			driver.SettingReadonly, driver.SettingSharedMem, driver.SettingTmpfs, driver.SettingMaxSwap, driver.SettingSwappiness,

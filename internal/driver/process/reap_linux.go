@@ -3,6 +3,8 @@ package process
 import (
 	"syscall"
 	"unsafe"
+
+	"github.com/bargehq/barge/internal/batch"
 )
 
 // siginfo is the kernel's siginfo_t as waitid fills it.
@@ -38,13 +40,17 @@ func anyDead() (pid int, stopped bool) {
 	}
 }
 
-// wait reaps a dead child.
-func wait(pid int) (syscall.WaitStatus, error) {
+// wait reaps a dead child, and says what it has used.
+func wait(pid int) (syscall.WaitStatus, *batch.Usage, error) {
 	var status syscall.WaitStatus
+	var used syscall.Rusage
 	for {
-		_, err := syscall.Wait4(pid, &status, 0, nil)
+		_, err := syscall.Wait4(pid, &status, 0, &used)
+		if err == nil {
+			return status, usageOf(&used), nil
+		}
 		if err != syscall.EINTR {
-			return status, err
+			return status, nil, err
 		}
 	}
 }

@@ -209,13 +209,13 @@ func (r *runner) bury(pid int) {
 		r.birth.Unlock() //nolint:staticcheck // the wait is all that is wanted
 		a = r.dead(pid)
 	}
-	status, err := wait(pid)
+	status, used, err := wait(pid)
 	if err != nil {
 		r.log.Error("cannot reap a process", "op", "reap", "pid", pid, "err", err)
 	}
 	if a != nil {
 		_ = a.pipe.SetReadDeadline(time.Now().Add(drainTime)) // fails when it is at its end
-		a.died <- death{status: status, at: batch.InstantOf(time.Now())}
+		a.died <- death{status: status, at: batch.InstantOf(time.Now()), used: used}
 	}
 }
 

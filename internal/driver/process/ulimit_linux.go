@@ -33,7 +33,7 @@ func forkLimited(limits []driver.Ulimit, attr *syscall.ProcAttr, fork func() (in
 	}
 	if err != nil {
 		_ = syscall.Kill(pid, syscall.SIGKILL) // it is not reaped, so it is there
-		_, _ = wait(pid)
+		_, _, _ = wait(pid)
 		return 0, err
 	}
 	return pid, nil

@@ -74,6 +74,7 @@ type state struct {
 	Reason    string        `json:"reason,omitempty"`
 	StartedAt batch.Instant `json:"startedAt,omitempty"`
 	StoppedAt batch.Instant `json:"stoppedAt,omitempty"`
+	Usage     *batch.Usage  `json:"usage,omitempty"`
 }
 
 // frame encodes v. Our own types always marshal.

@@ -52,7 +52,7 @@ func (w *writer) prepare(ctx context.Context) error {
 			retry_at = ?, waits = ?, rest_reason = ?, failed = ?, blocked_at = ?
 			WHERE seq = ? AND (state < 5 OR child < 0)`},
 		{&w.insertSpec, 5, `INSERT INTO job_specs (seq, queue, name, share, spec) VALUES (?, ?, ?, ?, ?)`},
-		{&w.attempt, 9, replace("attempts", attemptColumns, 2)},
+		{&w.attempt, 10, replace("attempts", attemptColumns, 2)},
 		{&w.environment, 7, replace("environments", environmentColumns, 1)},
 		{&w.queue, 11, replace("queues", queueColumns, 1)},
 		{&w.definition, 6, replace("definitions", definitionColumns, 1)},
@@ -235,8 +235,12 @@ func (w *writer) put(c core.Change) error {
 		}
 	case core.AttemptPut:
 		r := &c.Row
+		var usage driver.Value
+		if usage, err = encodeUsage(r.Usage); err != nil {
+			return err
+		}
 		_, err = w.attempt.run(r.Job, int64(r.Number), r.Host, int64(r.StartedAt), int64(r.StoppedAt),
-			code(r.ExitCode), nullable(r.Reason), nullable(r.StatusReason), blob(r.Containers))
+			code(r.ExitCode), nullable(r.Reason), nullable(r.StatusReason), blob(r.Containers), usage)
 	case core.EnvironmentPut:
 		r := &c.Row
 		_, err = w.environment.run(r.ID, r.Name, flag(r.Enabled), int64(r.Status), r.MaxVCPU, blob(r.Spec), int64(r.CreatedAt))

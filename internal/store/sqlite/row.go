@@ -193,13 +193,29 @@ func decodeCounts(b []byte, counts *[batch.JobStates]int32) error {
 	return nil
 }
 
-const attemptColumns = `job, number, host, started_at, stopped_at, exit_code, reason, status_reason, containers`
+// encodeUsage returns what was used as JSON, and null for nothing known.
+func encodeUsage(u *batch.Usage) (driver.Value, error) {
+	if u == nil {
+		return nil, nil
+	}
+	text, err := json.Marshal(u)
+	return string(text), err
+}
+
+const attemptColumns = `job, number, host, started_at, stopped_at, exit_code, reason, status_reason, containers, usage`
 
 func decodeAttempt(r record) (core.AttemptRow, error) {
-	return core.AttemptRow{
+	a := core.AttemptRow{
 		Job: r.int(0), Number: r.int32(1), Host: r.int(2), StartedAt: r.instant(3), StoppedAt: r.instant(4),
 		ExitCode: r.code(5), Reason: r.text(6), StatusReason: r.text(7), Containers: r.bytes(8),
-	}, nil
+	}
+	if text := r.text(9); text != "" {
+		a.Usage = new(batch.Usage)
+		if err := json.Unmarshal([]byte(text), a.Usage); err != nil {
+			return a, fmt.Errorf("usage of attempt %d of job %d: %w", a.Number, a.Job, err)
+		}
+	}
+	return a, nil
 }
 
 const environmentColumns = `id, name, enabled, status, max_vcpu, spec, created_at`

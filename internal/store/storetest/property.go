@@ -219,12 +219,13 @@ func (c *chaos) report(t *rapid.T) {
 	end := core.AttemptEnded{Attempt: a, StoppedAt: c.now, Reason: rapid.SampledFrom([]string{"", "OutOfMemory"}).Draw(t, "reason")}
 	if code := rapid.SampledFrom([]int32{-1, 0, 0, 1, 137}).Draw(t, "code"); code >= 0 {
 		end.ExitCode, end.StartedAt = &code, c.now
+		if cpu := rapid.Int64Range(-1, 2).Draw(t, "cpu"); cpu >= 0 {
+			end.Usage = &batch.Usage{CPU: &cpu}
+		}
 	}
 	c.try(end)
 }
 
-// compare reads everything from every store. Beside agreeing with each other
-// they have to agree with themselves: each job is listed once, in its state.
 // deliver removes some of the outbox, which is to be the same for all.
 func (c *chaos) deliver(t *rapid.T) {
 	c.commit()
@@ -248,6 +249,8 @@ func (c *chaos) deliver(t *rapid.T) {
 	c.try(core.Delivered{Mark: mark})
 }
 
+// compare reads everything from every store. Beside agreeing with each other
+// they have to agree with themselves: each job is listed once, in its state.
 func (c *chaos) compare() {
 	var first []string
 	var want []any

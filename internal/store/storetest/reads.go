@@ -49,10 +49,11 @@ func testRoundTrip(t *testing.T, h Harness) {
 		Seq: 1<<40 + 4, Ref: batch.NodeRef(id(3), 999), Queue: 4, Definition: 6, State: batch.Failed, StoppedAt: 9,
 		MaxAttempts: 3, Attempt: 1, Host: 7, CreatedAt: 5,
 	}
+	used := int64(1 << 50)
 	attempts := []core.AttemptRow{
 		{Job: job.Seq, Number: 1, Host: 7, StoppedAt: 9, StatusReason: "never ran"},
-		{Job: job.Seq, Number: 2, Host: 7, StartedAt: 10, StoppedAt: 11, ExitCode: code(0), Reason: odd, Containers: []byte("[{},{}]")},
-		{Job: job.Seq, Number: 3, Host: 7, StartedAt: 12, StoppedAt: 13, ExitCode: code(137), StatusReason: odd},
+		{Job: job.Seq, Number: 2, Host: 7, StartedAt: 10, StoppedAt: 11, ExitCode: code(0), Reason: odd, Containers: []byte("[{},{}]"), Usage: &batch.Usage{CPU: &used, PeakMemory: new(int64)}},
+		{Job: job.Seq, Number: 3, Host: 7, StartedAt: 12, StoppedAt: 13, ExitCode: code(137), StatusReason: odd, Usage: &batch.Usage{ReadBytes: &used, WriteBytes: &used}},
 	}
 	news := core.NewJob{Name: odd, Spec: slices.Repeat([]byte("spec"), 7<<10)}
 	commit(t, s, 1,

@@ -264,6 +264,7 @@ CREATE TABLE attempts (
     reason        TEXT,
     status_reason TEXT,
     containers    BLOB, -- the ends of several containers, as the API layer writes them
+    usage         TEXT, -- what they have used, as a JSON object; null if nothing is known
     PRIMARY KEY (job, number)
 ) STRICT, WITHOUT ROWID;
 
