@@ -92,9 +92,15 @@ func (j *jobDetail) print(w io.Writer, now time.Time) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := jobRow{CreatedAt: j.CreatedAt, StartedAt: j.StartedAt, StoppedAt: j.StoppedAt}
 	for _, line := range [][2]string{
-		{"Job", j.ID}, {"Name", plain(j.Name)}, {"Queue", j.Queue}, {"Definition", j.Definition}, {"Status", j.Status},
-		{"Reason", cmp.Or(plain(j.StatusReason), "-")}, {"Created", time.UnixMilli(j.CreatedAt).UTC().Format(time.RFC3339)},
-		{"Duration", row.duration(now)}, {"Attempts", fmt.Sprintf("%d ended, of up to %d", len(j.Attempts), max(1, j.RetryStrategy.Attempts))},
+		{"Job", j.ID},
+		{"Name", plain(j.Name)},
+		{"Queue", j.Queue},
+		{"Definition", j.Definition},
+		{"Status", j.Status},
+		{"Reason", cmp.Or(plain(j.StatusReason), "-")},
+		{"Created", time.UnixMilli(j.CreatedAt).UTC().Format(time.RFC3339)},
+		{"Duration", row.duration(now)},
+		{"Attempts", fmt.Sprintf("%d ended, of up to %d", len(j.Attempts), max(1, j.RetryStrategy.Attempts))},
 	} {
 		fmt.Fprintf(t, "%s:\t%s\n", line[0], line[1])
 	}

@@ -38,7 +38,7 @@ func openCgroups(name string, log *slog.Logger) *cgroups {
 	h, err := findHierarchies()
 	if err == nil {
 		c := &cgroups{log: log, hierarchies: h}
-		if c.parents, err = h.prepare(name); err == nil {
+		if c.parents, err = c.prepare(name); err == nil {
 			c.sweep()
 			return c
 		}
@@ -188,17 +188,18 @@ func (l *lane) fork(file string, args []string, attr *syscall.ProcAttr) (pid int
 	if err == nil {
 		pid, err = syscall.ForkExec(file, args, attr)
 	}
-	if e := move(l.c.homes); e == nil {
-		runtime.UnlockOSThread()
-	} else {
-		err = errors.Join(err, e) // and the thread dies with this goroutine
-	}
-	if err == nil && l.memoryMiB > 0 {
+	out := move(l.c.homes[:1]) // out of memory's first: the limit waits for that
+	if err == nil && out == nil && l.memoryMiB > 0 {
 		err = l.c.limitMemory(l.dirs[0], l.memoryMiB)
 		if errors.Is(err, syscall.EBUSY) { // it has more than that already
 			l.exceeded, err = true, nil
 			l.kill()
 		}
+	}
+	if out = errors.Join(out, move(l.c.homes[1:])); out == nil {
+		runtime.UnlockOSThread()
+	} else {
+		err = errors.Join(err, out) // and the thread dies with this goroutine
 	}
 	if err != nil && pid > 0 {
 		_ = syscall.Kill(-pid, syscall.SIGKILL) // it is not reaped, so it is there
