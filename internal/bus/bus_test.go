@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,8 +22,24 @@ import (
 	"github.com/bargehq/barge/internal/core/depend"
 )
 
-// outbox stands for the store and the engine. It is used in bubbles, by one
-// goroutine at a time.
+// turn is held by whoever touches what a test and its bus share. Virtual time
+// parts their turns; this tells the race detector.
+var turn sync.Mutex
+
+// change changes what the bus sees.
+func change(f func()) {
+	turn.Lock()
+	defer turn.Unlock()
+	f()
+}
+
+// pass lets virtual time pass and returns when the bus waits.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// outbox stands for the store and the engine.
 type outbox struct {
 	events []core.Event
 	marks  []core.Mark
@@ -30,10 +47,14 @@ type outbox struct {
 }
 
 func (o *outbox) read(_ context.Context, limit int) ([]core.Event, error) {
+	turn.Lock()
+	defer turn.Unlock()
 	return slices.Clone(o.events[:min(limit, len(o.events))]), o.fail
 }
 
 func (o *outbox) delivered(_ context.Context, m core.Mark) error {
+	turn.Lock()
+	defer turn.Unlock()
 	if o.fail != nil {
 		return o.fail
 	}
@@ -77,6 +98,8 @@ type sink struct {
 
 func (s *sink) sink() bus.Sink {
 	return bus.Sink{Name: "test", Deliver: func(_ context.Context, events [][]byte) (int, error) {
+		turn.Lock()
+		defer turn.Unlock()
 		s.tries++
 		if s.broken {
 			return 0, errors.New("broken")
@@ -127,7 +150,7 @@ func TestDelivers(t *testing.T) {
 		same(t, "events of the other sink", a.got, b.got)
 		same(t, "the mark", []core.Mark{{Round: 2, Index: 1}}, o.marks)
 
-		o.events = append(o.events, event(3, 0, 1, batch.Succeeded))
+		change(func() { o.events = append(o.events, event(3, 0, 1, batch.Succeeded)) })
 		synctest.Wait()
 		same(t, "without being told", 2, len(a.got))
 		bus.Wake()
@@ -144,16 +167,14 @@ func TestBroken(t *testing.T) {
 		o := &outbox{events: []core.Event{event(1, 0, 1, batch.Runnable), event(2, 0, 1, batch.Starting), event(3, 0, 1, batch.Failed)}}
 		a, b := sink{}, sink{broken: true}
 		defer start(t, o.bus(a.sink(), b.sink()))()
-		time.Sleep(time.Hour)
-		synctest.Wait()
+		pass(time.Hour)
 		if b.tries < 100 || b.tries > 140 {
 			t.Errorf("a broken sink was asked %d times in an hour", b.tries)
 		}
 		same(t, "removed events", 0, len(o.marks))
 		same(t, "what the other sink has", 3, len(a.got))
-		b.broken, b.most = false, 1
-		time.Sleep(time.Minute)
-		synctest.Wait()
+		change(func() { b.broken, b.most = false, 1 })
+		pass(time.Minute)
 		want := []string{"1/0:2", "1/0:3", "1/0:6"}
 		same(t, "events", want, b.got)
 		same(t, "events of the sink that works", want, a.got)
@@ -184,10 +205,10 @@ func TestStoreFails(t *testing.T) {
 		o := &outbox{events: []core.Event{event(1, 0, 1, batch.Runnable)}, fail: errors.New("no space")}
 		var a sink
 		defer start(t, o.bus(a.sink()))()
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		same(t, "events while the outbox cannot be read", 0, len(a.got))
-		o.fail = nil
-		time.Sleep(time.Minute)
+		change(func() { o.fail = nil })
+		pass(time.Minute)
 		same(t, "events", []string{"1/0:2"}, a.got)
 	})
 }
@@ -268,7 +289,7 @@ func TestWebhook(t *testing.T) {
 		}
 		o := &outbox{events: []core.Event{event(1, 0, 1, batch.Runnable), event(2, 0, 1, batch.Starting), event(3, 0, 1, batch.Failed)}}
 		defer start(t, o.bus(hook))()
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		post := "POST http://far/events application/json "
 		same(t, "requests", []string{
 			post + "1/0:2", post + "1/0:3", post + "1/0:3", post + "1/0:3", post + "1/0:3", post + "1/0:3", post + "1/0:6",
