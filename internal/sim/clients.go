@@ -41,6 +41,7 @@ func (c *clients) setUp() {
 	c.insist(core.CreateConsumable{Name: "hours", Total: 100, Spent: true})
 	c.services = services{c: c}
 	c.services.setUp()
+	c.setUpShares()
 	c.again()
 }
 
@@ -191,6 +192,9 @@ func (c *clients) submit() {
 	}
 	if rng.IntN(24) == 0 {
 		in.Needs.MilliVCPU = []int64{5000, 65_000}[rng.IntN(2)] // more than any host, than any environment
+	}
+	if rng.IntN(3) == 0 {
+		c.share(&in)
 	}
 	c.depend(&in)
 	if rng.IntN(4) == 0 {
