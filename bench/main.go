@@ -6,7 +6,7 @@
 // that decodes the same requests, a loop of fork and exec. Both take turns
 // within one run, so that a busy moment of the machine hits both.
 //
-// Files: one per measurement (submit.go, arrays.go, jobs.go, million.go,
+// Files: one per measurement (submit.go, arrays.go, jobs.go, ending.go, million.go,
 // core.go), of which peers.go sets Barge beside others (slurm.go, engine.go,
 // ceilings.go); server.go is a server under test, load.go and wrk.go make load,
 // echo.go is the plain server, machine.go and figures.go tell and count,
@@ -67,6 +67,7 @@ func measurements() []measurement {
 		{name: "arrays", run: measureArrays},
 		{name: "jobs", run: measureJobs},
 		{name: "latency", run: measureLatency},
+		{name: "ending", run: measureEnding},
 		{name: "core", run: measureCore},
 		{name: "million", run: measureMillion},
 		{name: "footprint", run: measureFootprint},
