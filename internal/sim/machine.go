@@ -19,6 +19,7 @@ type machine struct {
 	known    map[batch.AttemptID]bool         // to this life of the server: true once its end is waited for
 	gone     map[int64]bool                   // environments whose host is lost
 	losses   map[int64]int                    // how often it was
+	wanted   map[int64]int64                  // thousandths of a vCPU that environments were last scaled to
 }
 
 // process is an attempt on the machine, until the report of its end is durable.
@@ -35,13 +36,14 @@ func (m *machine) init(w *World) {
 	m.attempts = make(map[batch.AttemptID]*process)
 	m.starts = make(map[batch.AttemptID]int)
 	m.live = make(map[batch.JobRef]batch.AttemptID)
-	m.gone, m.losses = make(map[int64]bool), make(map[int64]int)
+	m.gone, m.losses, m.wanted = make(map[int64]bool), make(map[int64]int), make(map[int64]int64)
 }
 
 func (m *machine) serverBack() { m.known = make(map[batch.AttemptID]bool) }
 
 // scale brings a host of four vCPUs at the most, now and then for a while only.
 func (m *machine) scale(want core.Scale) {
+	m.wanted[want.Environment] = want.VCPU
 	if m.gone[want.Environment] {
 		m.soon(100, func() { m.lose(want) })
 		return
@@ -54,11 +56,16 @@ func (m *machine) scale(want core.Scale) {
 			}
 		})
 	}
-	seen := core.HostSeen{
-		Environment: want.Environment, Name: "machine",
-		Capacity: batch.Resources{MilliVCPU: min(want.VCPU, 4000), MemoryMiB: 4096},
+	m.soon(100, func() { m.report(m.seen(want.Environment), nil) })
+}
+
+// seen reports the environment's host as it is now: no report of one that was
+// scaled since comes late.
+func (m *machine) seen(environment int64) core.HostSeen {
+	return core.HostSeen{
+		Environment: environment, Name: "machine",
+		Capacity: batch.Resources{MilliVCPU: min(m.wanted[environment], 4000), MemoryMiB: 4096},
 	}
-	m.soon(100, func() { m.report(seen, nil) })
 }
 
 // lose takes the host away with all that runs on it. When the server has stored
@@ -80,7 +87,7 @@ func (m *machine) lose(want core.Scale) {
 	m.w.inbox = append(m.w.inbox, engine.Call{Input: core.HostLost{Environment: e, Name: "machine"}, Report: true, Done: func(core.Reply, error) {
 		m.soon(5000, func() {
 			m.gone[e] = false
-			m.scale(want)
+			m.scale(core.Scale{Environment: e, VCPU: m.wanted[e]})
 		})
 	}})
 }
@@ -113,7 +120,12 @@ func (m *machine) report(in core.Input, durable func()) {
 	}}
 	m.w.inbox = append(m.w.inbox, c)
 	if m.w.chance(5) { // said twice, perhaps when another attempt runs
-		m.soon(20_000, func() { m.w.inbox = append(m.w.inbox, engine.Call{Input: in, Report: true}) })
+		m.soon(20_000, func() {
+			if h, ok := in.(core.HostSeen); ok {
+				in = m.seen(h.Environment)
+			}
+			m.w.inbox = append(m.w.inbox, engine.Call{Input: in, Report: true})
+		})
 	}
 }
 
