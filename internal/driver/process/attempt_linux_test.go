@@ -164,6 +164,8 @@ func TestLimits(t *testing.T) {
 	const show = `
 		for c in memory cpu; do sed -n "s,^[0-9]*:\(.*\,\)*$c\(\,.*\)*:,/sys/fs/cgroup/$c,p" /proc/self/cgroup; done >dirs
 		{ read memory; read cpu; } <dirs; rm dirs
+		n=0 # the limit of memory is set just after the start, see lane.fork
+		until read limit <$memory/memory.limit_in_bytes && [ $limit = WANT ] || [ $n = 500 ]; do n=$((n + 1)); sleep 0.01; done
 		cat $memory/memory.limit_in_bytes $cpu/cpu.shares`
 	for i, c := range []struct {
 		ask  batch.Resources
@@ -176,7 +178,7 @@ func TestLimits(t *testing.T) {
 		{batch.Resources{MemoryMiB: 16}, []string{"16777216", "1024"}},
 	} {
 		id := attemptID(i)
-		spec := script(id, show)
+		spec := script(id, strings.ReplaceAll(show, "WANT", c.want[0]))
 		spec.Resources = c.ask
 		start(t, d, spec)
 		wantCode(t, d, id, 0)
