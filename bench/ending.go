@@ -20,10 +20,24 @@ const (
 	endingEvery   = 300 * time.Millisecond
 )
 
+// endingKind is what the children of the arrays do when they are terminated.
+type endingKind struct {
+	name, queue string
+	sequential  bool
+	running     int
+}
+
+func endingKinds() []endingKind {
+	return []endingKind{
+		{name: "whose children wait", queue: "blocked"},
+		{name: "whose children wait for each other", queue: "blocked", sequential: true},
+		{name: fmt.Sprintf("of whose children %d run", endingRunning), queue: "arrays", running: endingRunning},
+	}
+}
+
 // measureEnding submits jobs at a steady rate, in calm and while array jobs of
-// 10,000 children are terminated, some of whose children run and some of whose
-// wait for each other. A submit must not wait behind all the children of an
-// array.
+// 10,000 children are terminated. A submit must not wait behind all the children
+// of an array.
 func measureEnding(ctx context.Context, b *bench) (_ *table, err error) {
 	s, err := b.serve(ctx, filepath.Join(b.work, "ending"))
 	if err != nil {
@@ -39,39 +53,57 @@ func measureEnding(ctx context.Context, b *bench) (_ *table, err error) {
 	if _, err = steady(ctx, s.addr, time.Second, func() {}); err != nil { // to warm up
 		return nil, err
 	}
-	var calm, busy [2]figures // p50 and p99 of each round
+	var calm turns
+	kinds := endingKinds()
+	busy := make([]turns, len(kinds))
 	for range b.rounds {
 		took, failed := steady(ctx, s.addr, endingArrays*endingEvery, func() {})
 		if failed != nil {
 			return nil, failed
 		}
-		calm[0], calm[1] = append(calm[0], took.quantile(0.5)), append(calm[1], took.quantile(0.99))
-		ids, failed := s.submitArrays(ctx)
-		if failed != nil {
-			return nil, failed
-		}
-		var ending error
-		took, failed = steady(ctx, s.addr, endingArrays*endingEvery, func() { ending = s.terminate(ctx, ids) })
-		if failed = errors.Join(failed, ending); failed != nil {
-			return nil, failed
-		}
-		busy[0], busy[1] = append(busy[0], took.quantile(0.5)), append(busy[1], took.quantile(0.99))
-		for _, id := range ids { // all of them must have come to an end
-			if failed = poll(ctx, 10*time.Millisecond, func() (bool, error) {
-				jobs, err := s.describe(ctx, id)
-				return err == nil && jobs[0].Status == "FAILED", err
-			}); failed != nil {
-				return nil, failed
+		calm.add(took)
+		for i, k := range kinds {
+			if took, failed = s.endArrays(ctx, k); failed != nil {
+				return nil, fmt.Errorf("arrays %s: %w", k.name, failed)
 			}
+			busy[i].add(took)
 		}
 	}
 	t := &table{head: []string{fmt.Sprintf("%s submits a second", count(endingRate)), "p50 ms", "p99 ms"}}
-	t.row("in calm", calm[0].spread(short), calm[1].spread(short))
-	t.row(fmt.Sprintf("while %d arrays of %s are terminated", endingArrays, count(endingSize)), busy[0].spread(short), busy[1].spread(short))
-	t.note("Medians of %d rounds (least–most), from the moment when a submit was due to the end of its answer; an array is terminated "+
-		"every %d ms. Of every second array %d children run, in the others each waits for the one before it.",
-		b.rounds, endingEvery.Milliseconds(), endingRunning)
+	t.row("in calm", calm.p50.spread(short), calm.p99.spread(short))
+	for i, k := range kinds {
+		t.row("while arrays are terminated "+k.name, busy[i].p50.spread(short), busy[i].p99.spread(short))
+	}
+	t.note("Medians of %d rounds (least–most), from the moment when a submit was due to the end of its answer. %d arrays of %s, one "+
+		"every %d ms. Where children run, each time as many processes end, and those of the next array start: that is what is felt.",
+		b.rounds, endingArrays, count(endingSize), endingEvery.Milliseconds())
 	return t, nil
+}
+
+func (t *turns) add(took figures) {
+	t.p50, t.p99 = append(t.p50, took.quantile(0.5)), append(t.p99, took.quantile(0.99))
+}
+
+// endArrays submits jobs while arrays are terminated, which all must come to an end.
+func (s *server) endArrays(ctx context.Context, k endingKind) (figures, error) {
+	ids, err := s.submitArrays(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	var ending error
+	took, err := steady(ctx, s.addr, endingArrays*endingEvery, func() { ending = s.terminate(ctx, ids) })
+	if err = errors.Join(err, ending); err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		if err = poll(ctx, 10*time.Millisecond, func() (bool, error) {
+			jobs, failed := s.describe(ctx, id)
+			return failed == nil && jobs[0].Status == "FAILED", failed
+		}); err != nil {
+			return nil, err
+		}
+	}
+	return took, nil
 }
 
 // setUpArrays makes what array jobs run on, apart from the jobs that are submitted meanwhile.
@@ -81,8 +113,8 @@ func (s *server) setUpArrays(ctx context.Context) error {
 			"computeResources":{"type":"EC2","minvCpus":0,"maxvCpus":%d,"instanceTypes":["optimal"],
 			"subnets":["subnet-1"],"securityGroupIds":["sg-1"],"instanceRole":"ecsInstanceRole"}}`, endingRunning)},
 		{"createjobqueue", `{"jobQueueName":"arrays","priority":1,"computeEnvironmentOrder":[{"order":1,"computeEnvironment":"arrays"}]}`},
-		{"createjobqueue", `{"jobQueueName":"sequences","priority":1,"computeEnvironmentOrder":[{"order":1,"computeEnvironment":"bench"}]}`},
-		{"registerjobdefinition", `{"jobDefinitionName":"sleep","type":"container","containerProperties":
+		{"createjobqueue", `{"jobQueueName":"blocked","priority":1,"computeEnvironmentOrder":[{"order":1,"computeEnvironment":"bench"}]}`},
+		{"registerjobdefinition", `{"jobDefinitionName":"bench-sleep","type":"container","containerProperties":
 			{"image":"debian","command":["sleep","600"],"vcpus":1,"memory":16}}`},
 	} {
 		if err := s.call(ctx, c.operation, c.body, nil); err != nil {
@@ -93,15 +125,18 @@ func (s *server) setUpArrays(ctx context.Context) error {
 }
 
 // submitArrays submits the arrays that are to be terminated.
-func (s *server) submitArrays(ctx context.Context) (ids []string, err error) {
-	for i := range endingArrays {
-		in := map[string]any{
-			"jobName": "array", "jobQueue": "arrays", "jobDefinition": "sleep",
-			"arrayProperties": map[string]any{"size": endingSize},
-		}
-		if i%2 == 1 {
-			in["jobQueue"], in["dependsOn"] = "sequences", []map[string]any{{"type": "SEQUENTIAL"}}
-		}
+func (s *server) submitArrays(ctx context.Context, k endingKind) (ids []string, err error) {
+	in := map[string]any{
+		"jobName": "array", "jobQueue": k.queue, "jobDefinition": "bench-sleep",
+		"arrayProperties": map[string]any{"size": endingSize},
+	}
+	if k.sequential {
+		in["dependsOn"] = []map[string]any{{"type": "SEQUENTIAL"}}
+	}
+	if k.queue == "blocked" {
+		in["jobDefinition"] = "bench" // two vCPUs where there is one
+	}
+	for range endingArrays {
 		var out struct{ JobID string }
 		if err = s.call(ctx, "submitjob", in, &out); err != nil {
 			return nil, err
@@ -111,7 +146,7 @@ func (s *server) submitArrays(ctx context.Context) (ids []string, err error) {
 	return ids, poll(ctx, 10*time.Millisecond, func() (bool, error) {
 		var out struct{ JobSummaryList []struct{} }
 		err := s.call(ctx, "listjobs", map[string]any{"arrayJobId": ids[0], "jobStatus": "RUNNING"}, &out)
-		return len(out.JobSummaryList) == endingRunning, err
+		return len(out.JobSummaryList) == k.running, err
 	})
 }
 
