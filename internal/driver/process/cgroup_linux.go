@@ -21,7 +21,8 @@ import (
 type cgroups struct {
 	log *slog.Logger
 	hierarchies
-	parents []string // what holds our lanes, per hierarchy
+	parents []string    // what holds our lanes, per hierarchy
+	ways    []*controls // version 1: of homes, the way out of lanes
 
 	mu   sync.Mutex // guards what follows, for moments
 	idle []*lane
@@ -39,6 +40,9 @@ func openCgroups(name string, log *slog.Logger) *cgroups {
 	if err == nil {
 		c := &cgroups{log: log, hierarchies: h}
 		if c.parents, err = c.prepare(name); err == nil {
+			for _, home := range c.homes {
+				c.ways = append(c.ways, &controls{dir: home})
+			}
 			c.sweep()
 			return c
 		}
@@ -74,6 +78,9 @@ func (c *cgroups) close() {
 	c.mu.Unlock()
 	for _, l := range idle {
 		l.close()
+	}
+	for _, w := range c.ways {
+		w.close()
 	}
 	for _, parent := range c.parents {
 		_ = syscall.Rmdir(parent) // fails while another lane is in use; the next runner sweeps
@@ -112,6 +119,7 @@ func (c *cgroups) lane() (*lane, error) {
 type lane struct {
 	c                    *cgroups
 	dirs                 []string // the one with memory first
+	files                []*controls // of dirs
 	memoryMiB, milliVCPU int64    // as asked for; zero is no limit, or the usual share
 	oomKills             int64    // seen so far
 	exceeded             bool     // the limit, before it was set
@@ -134,7 +142,7 @@ func (c *cgroups) newLane(name string) (l *lane, err error) {
 		if err = os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 			return nil, fmt.Errorf("make cgroup: %w", err)
 		}
-		l.dirs = append(l.dirs, dir)
+		l.dirs, l.files = append(l.dirs, dir), append(l.files, &controls{dir: dir})
 	}
 	if l.events, err = os.Open(filepath.Join(l.dirs[0], c.eventsFile())); err != nil {
 		return nil, fmt.Errorf("open cgroup: %w", err)
@@ -152,12 +160,12 @@ func (c *cgroups) newLane(name string) (l *lane, err error) {
 // limit sets the limits, as far as that is possible before a process is inside.
 func (l *lane) limit(memoryMiB, milliVCPU int64) error {
 	if l.c.unified && memoryMiB != l.memoryMiB {
-		if err := l.c.limitMemory(l.dirs[0], memoryMiB); err != nil {
+		if err := l.c.limitMemory(l.files[0], memoryMiB); err != nil {
 			return fmt.Errorf("limit memory: %w", err)
 		}
 	}
 	if milliVCPU != l.milliVCPU {
-		if err := l.c.shareCPU(l.dirs[l.c.cpu], milliVCPU); err != nil {
+		if err := l.c.shareCPU(l.files[l.c.cpu], milliVCPU); err != nil {
 			return fmt.Errorf("share CPU: %w", err)
 		}
 	}
@@ -180,23 +188,23 @@ func (l *lane) fork(file string, args []string, attr *syscall.ProcAttr) (pid int
 		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, int(l.dir.Fd())
 		return syscall.ForkExec(file, args, attr)
 	}
-	if err = l.c.limitMemory(l.dirs[0], 0); err != nil {
+	if err = l.c.limitMemory(l.files[0], 0); err != nil {
 		return 0, fmt.Errorf("lift memory limit: %w", err)
 	}
 	runtime.LockOSThread()
-	err = move(l.dirs)
+	err = move(l.files)
 	if err == nil {
 		pid, err = syscall.ForkExec(file, args, attr)
 	}
-	out := move(l.c.homes[:1]) // out of memory's first: the limit waits for that
+	out := move(l.c.ways[:1]) // out of memory's first: the limit waits for that
 	if err == nil && out == nil && l.memoryMiB > 0 {
-		err = l.c.limitMemory(l.dirs[0], l.memoryMiB)
+		err = l.c.limitMemory(l.files[0], l.memoryMiB)
 		if errors.Is(err, syscall.EBUSY) { // it has more than that already
 			l.exceeded, err = true, nil
 			l.kill()
 		}
 	}
-	if out = errors.Join(out, move(l.c.homes[1:])); out == nil {
+	if out = errors.Join(out, move(l.c.ways[1:])); out == nil {
 		runtime.UnlockOSThread()
 	} else {
 		err = errors.Join(err, out) // and the thread dies with this goroutine
@@ -208,10 +216,10 @@ func (l *lane) fork(file string, args []string, attr *syscall.ProcAttr) (pid int
 }
 
 // move moves the calling thread into these cgroups of version 1.
-func move(dirs []string) error {
+func move(cgroups []*controls) error {
 	id := []byte(strconv.Itoa(syscall.Gettid()))
-	for _, dir := range dirs {
-		if err := writeFile(dir, "tasks", id); err != nil {
+	for _, c := range cgroups {
+		if err := c.write("tasks", id); err != nil {
 			return fmt.Errorf("move thread to cgroup: %w", err)
 		}
 	}
@@ -259,6 +267,9 @@ func (l *lane) close() {
 		}
 	}
 	l.meter.close()
+	for _, f := range l.files {
+		f.close()
+	}
 	for _, dir := range l.dirs {
 		if err := syscall.Rmdir(dir); err != nil {
 			l.c.log.Warn("cannot remove a cgroup", "op", "cgroups", "dir", dir, "err", err)
@@ -294,25 +305,4 @@ func empty(dir string) error {
 		time.Sleep(pause)
 	}
 	return fmt.Errorf("processes in cgroup %s survive SIGKILL", dir)
-}
-
-// writeFile writes to an existing file of a cgroup: several times for each
-// process, so without the poller, which would have nothing to wait for.
-func writeFile(dir, name string, text []byte) error {
-	path := filepath.Join(dir, name)
-	fd, err := syscall.Open(path, syscall.O_WRONLY|syscall.O_CLOEXEC, 0)
-	for errors.Is(err, syscall.EINTR) {
-		fd, err = syscall.Open(path, syscall.O_WRONLY|syscall.O_CLOEXEC, 0)
-	}
-	if err != nil {
-		return &fs.PathError{Op: "open", Path: path, Err: err}
-	}
-	_, err = syscall.Write(fd, text) // all or nothing
-	for errors.Is(err, syscall.EINTR) {
-		_, err = syscall.Write(fd, text)
-	}
-	if err != nil {
-		err = &fs.PathError{Op: "write", Path: path, Err: err}
-	}
-	return errors.Join(err, syscall.Close(fd))
 }

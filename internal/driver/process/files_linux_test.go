@@ -208,10 +208,10 @@ func TestUnifiedFiles(t *testing.T) {
 	if parents, err := h.prepare("jobs"); err != nil || !slices.Equal(parents, []string{filepath.Join(dir, "jobs")}) {
 		t.Errorf("lanes go to %v, %v", parents, err)
 	}
-	if err := h.limitMemory(dir, 64); err != nil {
+	if err := h.limitMemory(&controls{dir: dir}, 64); err != nil {
 		t.Error(err)
 	}
-	if err := h.shareCPU(dir, 1000); err != nil {
+	if err := h.shareCPU(&controls{dir: dir}, 1000); err != nil {
 		t.Error(err)
 	}
 	for name, want := range map[string]string{

@@ -183,16 +183,16 @@ func (h hierarchies) eventsFile() string {
 // limitMemory sets the hard limit, swap included; zero is none. In version 1
 // the limit of both together must never be below that of memory alone, so one
 // goes up from behind and down from the front.
-func (h hierarchies) limitMemory(dir string, mib int64) error {
+func (h hierarchies) limitMemory(of *controls, mib int64) error {
 	bytes := []byte(strconv.FormatInt(mib<<20, 10))
 	if h.unified {
 		if mib == 0 {
 			bytes = []byte("max")
 		}
-		if err := writeFile(dir, "memory.swap.max", []byte("0")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := of.write("memory.swap.max", []byte("0")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		return writeFile(dir, "memory.max", bytes)
+		return of.write("memory.max", bytes)
 	}
 	files := []string{"memory.limit_in_bytes", "memory.memsw.limit_in_bytes"}
 	if mib == 0 {
@@ -201,7 +201,7 @@ func (h hierarchies) limitMemory(dir string, mib int64) error {
 	}
 	for _, file := range files {
 		// Systems without accounting of swap have only the first.
-		if err := writeFile(dir, file, bytes); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := of.write(file, bytes); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
@@ -211,14 +211,14 @@ func (h hierarchies) limitMemory(dir string, mib int64) error {
 // shareCPU sets the weight as Docker and its successors do: 1,024 shares per
 // vCPU in version 1, and runc's linear mapping of those in version 2. Zero is
 // as one vCPU.
-func (h hierarchies) shareCPU(dir string, milliVCPU int64) error {
+func (h hierarchies) shareCPU(of *controls, milliVCPU int64) error {
 	if milliVCPU == 0 {
 		milliVCPU = 1000
 	}
 	shares := max(2, min(milliVCPU*1024/1000, 262144))
 	if h.unified {
 		weight := 1 + (shares-2)*9999/262142
-		return writeFile(dir, "cpu.weight", []byte(strconv.FormatInt(weight, 10)))
+		return of.write("cpu.weight", []byte(strconv.FormatInt(weight, 10)))
 	}
-	return writeFile(dir, "cpu.shares", []byte(strconv.FormatInt(shares, 10)))
+	return of.write("cpu.shares", []byte(strconv.FormatInt(shares, 10)))
 }
