@@ -67,9 +67,7 @@ type surroundings struct {
 
 // context reads what the jobs refer to.
 func (s *Service) context(ctx context.Context, jobs []store.Job) (*surroundings, error) {
-	c := &surroundings{
-		s: s, queues: make(map[int64]string), hosts: make(map[int64]core.HostRow), environments: make(map[int64]string),
-	}
+	c := &surroundings{s: s, hosts: make(map[int64]core.HostRow)}
 	var definitions, queueIDs, hosts []int64
 	for i := range jobs {
 		queueIDs = append(queueIDs, jobs[i].Queue)
@@ -85,12 +83,8 @@ func (s *Service) context(ctx context.Context, jobs []store.Job) (*surroundings,
 	if c.definitions, err = s.definitionsByID(ctx, unique(definitions)); err != nil {
 		return nil, err
 	}
-	queues, err := s.o.Store.QueuesByID(ctx, unique(queueIDs))
-	if err != nil {
+	if c.queues, err = s.queueNames(ctx, unique(queueIDs)); err != nil {
 		return nil, err
-	}
-	for _, q := range queues {
-		c.queues[q.ID] = q.Name
 	}
 	if len(hosts) == 0 {
 		return c, nil
@@ -104,14 +98,8 @@ func (s *Service) context(ctx context.Context, jobs []store.Job) (*surroundings,
 		c.hosts[h.ID] = h
 		environmentIDs = append(environmentIDs, h.Environment)
 	}
-	environments, err := s.o.Store.EnvironmentsByID(ctx, unique(environmentIDs))
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range environments {
-		c.environments[e.ID] = e.Name
-	}
-	return c, nil
+	c.environments, err = s.environmentNames(ctx, unique(environmentIDs))
+	return c, err
 }
 
 func unique(ids []int64) []int64 {

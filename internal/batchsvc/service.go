@@ -66,6 +66,8 @@ type Service struct {
 	definitions  definitions
 	capabilities capabilities
 	changing     chan struct{} // holds a token while resources change
+
+	queuesKnown, environmentsKnown names
 }
 
 var _ batchapi.Service = (*Service)(nil)
