@@ -93,7 +93,6 @@ type found struct {
 	misfit Block
 	sure   bool
 	shape  fit.Shape
-	gang   *Gang
 	config uint64
 }
 
@@ -167,13 +166,9 @@ func (s *State) blockAt(now batch.Instant, q *queue, j *job) Block {
 	if q.row.ServiceEnvironment != 0 || len(q.environ) == 0 {
 		return Unblocked // nothing starts service jobs yet
 	}
-	var nodes *Gang
-	if j.gang != nil {
-		nodes = j.gang.row
-	}
 	f := &h.found
-	if f.config != s.config || f.shape != j.shape || f.gang != nodes {
-		*f = found{shape: j.shape, gang: nodes, config: s.config}
+	if f.config != s.config || f.shape != j.shape {
+		*f = found{shape: j.shape, config: s.config}
 		f.misfit, f.sure = s.misfit(q, j)
 	}
 	if f.misfit != Unblocked && (f.sure || f.misfit == h.block) {
@@ -200,7 +195,7 @@ func (s *State) misfit(q *queue, j *job) (block Block, sure bool) {
 	var saw [verdicts]bool
 	for _, e := range q.environ {
 		enabled = enabled || e.row.Enabled
-		saw[e.verdict(s.groupsOf(j))] = true
+		saw[e.verdict(s.shapes.Groups(j.shape))] = true
 	}
 	switch {
 	case !enabled || saw[holds]:
@@ -209,14 +204,6 @@ func (s *State) misfit(q *queue, j *job) (block Block, sure bool) {
 		return MaxResource, !saw[unknown]
 	}
 	return JobRequirement, !saw[unknown]
-}
-
-// groupsOf is what a job needs of hosts, node by node.
-func (s *State) groupsOf(j *job) []fit.Group {
-	if j.gang != nil {
-		return j.gang.row.groups()
-	}
-	return []fit.Group{{Need: s.shapes.Need(j.shape), Count: 1}}
 }
 
 // verdict is whether an environment could hold a job if it were empty.
@@ -239,12 +226,12 @@ func (e *environment) verdict(groups []fit.Group) verdict {
 	whole, otherwise := true, true
 	for _, g := range groups { // each alone: together they may fit in many ways
 		sum += g.Need.MilliVCPU * int64(g.Count)
-		whole = whole && fit.Holds(e.hosts, g)
+		whole = whole && e.hosts.Holds(g)
 		g.Need.MilliVCPU = 0
-		otherwise = otherwise && fit.Holds(e.hosts, g)
+		otherwise = otherwise && e.hosts.Holds(g)
 	}
 	switch over := sum > e.row.MaxVCPU; {
-	case over && len(e.hosts) == 0:
+	case over && e.hosts.Len() == 0:
 		return overAtLeast
 	case over && otherwise:
 		return overMax
@@ -252,7 +239,7 @@ func (e *environment) verdict(groups []fit.Group) verdict {
 		return tooSmall
 	case whole:
 		return holds
-	case len(e.hosts) == 0 || e.asked:
+	case e.hosts.Len() == 0 || e.asked:
 		return unknown
 	}
 	return tooSmall
@@ -267,10 +254,8 @@ func (s *State) hostless(q *queue, j *job) bool {
 			continue
 		}
 		enabled = true
-		for _, h := range e.hosts {
-			if h.Ready {
-				return false
-			}
+		if e.hosts.Ready() > 0 {
+			return false
 		}
 	}
 	return enabled && s.ledger.Fits(s.baskets[int64(j.basket)])

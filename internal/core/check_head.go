@@ -24,16 +24,16 @@ func (s *State) checkHead(q *queue, bad func(string, ...any)) {
 	}
 	over := false
 	for _, e := range q.environ {
-		var empty []*fit.Host
-		for _, f := range e.hosts {
-			empty = append(empty, &fit.Host{Capacity: f.Capacity, Free: f.Capacity, Ready: true})
+		var empty fit.Index
+		for _, f := range e.hosts.Hosts() {
+			empty.Add(&fit.Host{ID: f.ID, Capacity: f.Capacity, Free: f.Capacity, Ready: true})
 			if f.Ready && e.row.Enabled && h.block == Undetermined {
 				bad("job %s is blocked for reasons unknown, and host %d is there", h.ref, f.ID)
 			}
 		}
 		need := s.shapes.Need(j.shape)
 		over = over || need.MilliVCPU > e.row.MaxVCPU
-		if _, fits := fit.Spread(empty, s.groupsOf(j)); fits && need.MilliVCPU <= e.row.MaxVCPU && h.block != Undetermined {
+		if _, fits := empty.Spread(s.shapes.Groups(j.shape)); fits && need.MilliVCPU <= e.row.MaxVCPU && h.block != Undetermined {
 			bad("job %s is blocked, and environment %s could hold it", h.ref, e.row.Name)
 		}
 	}
@@ -106,17 +106,17 @@ func (s *State) checkObstacles(q *queue, j *job, h *Head, bad func(string, ...an
 	}
 	takes := false
 	for i, e := range q.environ {
-		var free []*fit.Host
+		var free fit.Index
 		var used batch.Resources
-		for _, f := range e.hosts {
-			x := &fit.Host{Free: f.Capacity, Ready: f.Ready}
+		for _, f := range e.hosts.Hosts() {
+			x := &fit.Host{ID: f.ID, Capacity: f.Capacity, Free: f.Capacity, Ready: f.Ready}
 			for held := range s.hosts[f.ID].live {
 				x.Free = x.Free.Sub(s.shapes.Need(held.shape))
 				used = used.Add(s.shapes.Need(held.shape))
 			}
-			free = append(free, x)
+			free.Add(x)
 		}
-		_, fits := fit.Spread(free, s.groupsOf(j))
+		_, fits := free.Spread(s.shapes.Groups(j.shape))
 		fits = fits && e.row.Enabled && used.MilliVCPU+s.shapes.Need(j.shape).MilliVCPU <= e.row.MaxVCPU
 		takes = takes || fits
 		if o := h.Environments[i]; fits != (o.Limit == LimitNone) || o.Environment != e.row.Name {

@@ -34,13 +34,19 @@ func (s *State) checkEnvironment(e *environment, used map[*host]batch.Resources,
 		bad("environment %s is filed under another name", name)
 	}
 	var held int64
-	for _, f := range e.hosts {
+	for _, f := range e.hosts.Hosts() {
 		h := s.hosts[f.ID]
 		if h == nil || h.environment != e {
 			bad("environment %s has host %d, which is another's", name, f.ID)
 			continue
 		}
 		held += used[h].MilliVCPU
+	}
+	if err := e.hosts.Check(); err != nil {
+		bad("environment %s: %w", name, err)
+	}
+	if len(e.named) != e.hosts.Len() {
+		bad("environment %s has %d hosts, %d names", name, e.hosts.Len(), len(e.named))
 	}
 	if held != e.used {
 		bad("environment %s counts %d vCPUs in use, a recount says %d", name, e.used, held)
@@ -58,7 +64,7 @@ func (s *State) checkEnvironment(e *environment, used map[*host]batch.Resources,
 		bad("environment %s is being deleted and nobody sees to it", name)
 		return
 	}
-	for _, f := range e.hosts {
+	for _, f := range e.hosts.Hosts() {
 		for j := range s.hosts[f.ID].live {
 			if !j.stopping() && !slices.Contains(s.evictions[at].live, j) {
 				bad("job %s runs on in environment %s, which is being deleted", j.ref, name)

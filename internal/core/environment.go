@@ -81,7 +81,7 @@ func (s *State) stepDeleteEnvironment(in DeleteEnvironment, out *Output) *batch.
 // scale asks for the hosts that the environment may have. One that has hosts
 // and may have none still needs them for what runs there.
 func (e *environment) scale(out *Output) {
-	if e.row.Enabled && e.row.MaxVCPU > 0 || len(e.hosts) > 0 {
+	if e.row.Enabled && e.row.MaxVCPU > 0 || e.hosts.Len() > 0 {
 		e.asked = true
 		out.Effects = append(out.Effects, Scale{Environment: e.row.ID, VCPU: e.row.MaxVCPU})
 	}
@@ -103,7 +103,7 @@ type eviction struct {
 
 func (s *State) eviction(e *environment) *eviction {
 	v := &eviction{environment: e}
-	for _, f := range e.hosts {
+	for _, f := range e.hosts.Hosts() {
 		v.live = append(v.live, s.hosts[f.ID].attempts()...)
 	}
 	return v
@@ -145,12 +145,12 @@ func hostGone(h *host) string { return fmt.Sprintf(reasonHostLost, h.name) }
 // removeEnvironment removes an environment with its hosts, unless they hold
 // something. Its row and theirs stay, for the jobs that refer to them.
 func (s *State) removeEnvironment(e *environment, out *Output) bool {
-	for _, f := range e.hosts {
+	for _, f := range e.hosts.Hosts() {
 		if len(s.hosts[f.ID].live) > 0 {
 			return false
 		}
 	}
-	for _, f := range e.hosts {
+	for _, f := range e.hosts.Hosts() {
 		delete(s.hosts, f.ID)
 	}
 	delete(s.environments, e.row.ID)

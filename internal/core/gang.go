@@ -67,16 +67,6 @@ func (j *job) decided() bool {
 	return j.gang != nil && j.gang.ended != nil && j.gang.main().state == batch.Succeeded
 }
 
-// needs is the sum over all nodes.
-func (g *Gang) needs() (sum batch.Resources) {
-	for _, group := range g.groups() {
-		for range group.Count {
-			sum = sum.Add(group.Need)
-		}
-	}
-	return sum
-}
-
 func (g *Gang) groups() []fit.Group {
 	groups := make([]fit.Group, len(g.Groups))
 	for i, from := range g.Groups {
@@ -109,7 +99,7 @@ func (s *State) spotsFor(p *job) []*host {
 		if !e.row.Enabled || !e.allows(s.shapes.Need(p.shape)) {
 			continue
 		}
-		shares, ok := fit.Spread(e.hosts, p.gang.row.groups())
+		shares, ok := e.hosts.SpreadFor(p.shape, s.shapes.Groups(p.shape))
 		if !ok {
 			continue
 		}

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/bargehq/barge/internal/batch"
-	"github.com/bargehq/barge/internal/core/fit"
 )
 
 // stepHostSeen makes a host take work. One that is known already has come back:
@@ -17,15 +16,13 @@ func (s *State) stepHostSeen(now batch.Instant, in HostSeen, out *Output) *batch
 	}
 	e.asked = false
 	s.config++
-	for _, f := range e.hosts {
-		if h := s.hosts[f.ID]; h.name == in.Name {
-			s.hostBack(h, in.Capacity, out)
-			return nil
-		}
+	if h := e.named[in.Name]; h != nil {
+		s.hostBack(h, in.Capacity, out)
+		return nil
 	}
 	s.last.Host++
 	row := HostRow{ID: s.last.Host, Environment: in.Environment, Name: in.Name, Capacity: in.Capacity, SeenAt: now}
-	s.addHost(row).Ready = true
+	s.addHost(row).setReady(true)
 	out.Changes = append(out.Changes, HostPut{row})
 	out.Reply = Reply{ID: row.ID}
 	return nil
@@ -37,7 +34,7 @@ func (s *State) hostBack(h *host, capacity batch.Resources, out *Output) {
 		h.back = true // what it held before it was lost is no more
 		return
 	}
-	h.Ready = true
+	h.setReady(true)
 	if h.lost {
 		h.lost = false
 		out.Changes = append(out.Changes, HostPut{h.row()})
@@ -49,8 +46,8 @@ func (s *State) hostBack(h *host, capacity batch.Resources, out *Output) {
 		for j := range h.live {
 			used = used.Add(s.shapes.Need(j.shape))
 		}
-		h.Capacity = capacity.Max(used)
-		h.Free = h.Capacity.Sub(used)
+		capacity = capacity.Max(used)
+		h.environment.hosts.Resize(&h.Host, capacity, capacity.Sub(used))
 		out.Changes = append(out.Changes, HostPut{h.row()})
 	}
 	for _, j := range h.attempts() {
@@ -73,12 +70,11 @@ func (s *State) stepHostLost(in HostLost, out *Output) {
 	if e == nil {
 		return
 	}
-	for _, f := range e.hosts {
-		if h := s.hosts[f.ID]; h.name == in.Name && !h.lost {
-			h.lost, h.back, h.Ready = true, false, false
-			out.Changes = append(out.Changes, HostPut{h.row()})
-			s.losses = append(s.losses, h)
-		}
+	if h := e.named[in.Name]; h != nil && !h.lost {
+		h.lost, h.back = true, false
+		h.setReady(false)
+		out.Changes = append(out.Changes, HostPut{h.row()})
+		s.losses = append(s.losses, h)
 	}
 }
 
@@ -99,7 +95,8 @@ func (s *State) loseOn(now batch.Instant, out *Output) (more bool) {
 			s.stepAttemptEnded(now, AttemptEnded{Attempt: j.attemptID(), StoppedAt: now, StatusReason: reason}, out)
 		}
 		if h.back {
-			h.lost, h.back, h.Ready = false, false, true
+			h.lost, h.back = false, false
+			h.setReady(true)
 			out.Changes = append(out.Changes, HostPut{h.row()})
 		}
 	}
@@ -117,16 +114,19 @@ func (h *host) attempts() []*job {
 	return jobs
 }
 
+// setReady says whether the host takes work.
+func (h *host) setReady(ready bool) { h.environment.hosts.SetReady(&h.Host, ready) }
+
 // hold gives the host a job's attempt.
 func (h *host) hold(j *job, need batch.Resources) {
-	h.Take(need)
+	h.environment.hosts.Take(&h.Host, need)
 	h.live[j] = struct{}{}
 	h.environment.used += need.MilliVCPU
 }
 
 // release takes an attempt back that is over.
 func (h *host) release(j *job, need batch.Resources) {
-	h.Give(need)
+	h.environment.hosts.Give(&h.Host, need)
 	delete(h.live, j)
 	h.environment.used -= need.MilliVCPU
 }
@@ -134,5 +134,3 @@ func (h *host) release(j *job, need batch.Resources) {
 func (h *host) row() HostRow {
 	return HostRow{ID: h.ID, Environment: h.environment.row.ID, Name: h.name, Capacity: h.Capacity, SeenAt: h.seenAt, Lost: h.lost}
 }
-
-func byID(a, b *fit.Host) int { return int(a.ID - b.ID) }

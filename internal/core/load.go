@@ -184,6 +184,7 @@ func (l *Loader) Job(row JobRow) error {
 	}
 	if row.Gang != nil {
 		j.gang = &gang{row: row.Gang}
+		j.shape = s.shapes.OfGroups(row.Gang.groups())
 		l.gangs = append(l.gangs, j)
 	}
 	if j.state.Live() {
@@ -302,8 +303,7 @@ func (l *Loader) State() (*State, error) {
 	slices.SortFunc(s.sweeps, func(a, b sweep) int { return cmp.Compare(a.parent.seq, b.parent.seq) })
 	l.resumeWaits()
 	for _, e := range s.environmentList {
-		slices.SortFunc(e.hosts, byID)
-		for _, f := range e.hosts {
+		for _, f := range e.hosts.Hosts() {
 			if h := s.hosts[f.ID]; h.lost {
 				s.losses = append(s.losses, h)
 			}

@@ -55,7 +55,7 @@ func (s *State) Place(now batch.Instant, budget int, out *Output) (more bool) {
 				s.startGang(now, j, spots, out)
 				continue
 			}
-			h := s.hostFor(q, s.shapes.Need(j.shape))
+			h := s.hostFor(q, j.shape)
 			if h == nil {
 				break
 			}
@@ -69,12 +69,13 @@ func (s *State) Place(now batch.Instant, budget int, out *Output) (more bool) {
 	return more
 }
 
-func (s *State) hostFor(q *queue, need batch.Resources) *host {
+func (s *State) hostFor(q *queue, shape fit.Shape) *host {
+	need := s.shapes.Need(shape)
 	for _, e := range q.environ {
 		if !e.row.Enabled || !e.allows(need) {
 			continue
 		}
-		if f := fit.First(e.hosts, need); f != nil {
+		if f := e.hosts.BestFor(shape, need); f != nil {
 			return s.hosts[f.ID]
 		}
 	}

@@ -68,9 +68,10 @@ type State struct {
 
 type environment struct {
 	row   EnvironmentRow // without Spec
-	hosts []*fit.Host    // by id
-	asked bool           // for hosts, which have not told what they have since
-	used  int64          // thousandths of vCPUs that its hosts hold
+	hosts fit.Index
+	named map[string]*host // the same
+	asked bool             // for hosts, which have not told what they have since
+	used  int64            // thousandths of vCPUs that its hosts hold
 }
 
 type queue struct {
@@ -195,7 +196,7 @@ func before(a, b *job) bool {
 
 func (s *State) addEnvironment(row EnvironmentRow) *environment {
 	row.Spec = nil
-	e := &environment{row: row}
+	e := &environment{row: row, named: make(map[string]*host)}
 	s.environments[row.ID] = e
 	s.environmentNames[row.Name] = e
 	s.environmentList = append(s.environmentList, e)
@@ -240,7 +241,8 @@ func (s *State) addHost(row HostRow) *host {
 		environment: e, name: row.Name, seenAt: row.SeenAt, live: make(map[*job]struct{}),
 	}
 	s.hosts[row.ID] = h
-	e.hosts = append(e.hosts, &h.Host)
+	e.hosts.Add(&h.Host)
+	e.named[row.Name] = h
 	return h
 }
 

@@ -57,7 +57,7 @@ func (s *State) stepSubmit(now batch.Instant, in Submit, out *Output) *batch.Err
 	}
 	if in.Gang != nil {
 		j.gang = &gang{row: in.Gang}
-		j.shape = s.shapes.Of(in.Gang.needs())
+		j.shape = s.shapes.OfGroups(in.Gang.groups())
 	}
 	s.add(j)
 	s.enqueue(j)

@@ -4,7 +4,6 @@ import (
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/core/consume"
 	"github.com/bargehq/barge/internal/core/depend"
-	"github.com/bargehq/barge/internal/core/fit"
 )
 
 // Limit is what is in the way of a job.
@@ -254,15 +253,9 @@ func (s *State) whyHead(q *queue, j *job) *Head {
 
 // obstacle is what is in the way of a job in an environment.
 func (s *State) obstacle(e *environment, j *job) Obstacle {
-	need, groups := s.shapes.Need(j.shape), s.groupsOf(j)
+	need, groups := s.shapes.Need(j.shape), s.shapes.Groups(j.shape)
 	o := Obstacle{Environment: e.row.Name, Needed: need.MilliVCPU, Available: max(0, e.row.MaxVCPU-e.used), Total: e.row.MaxVCPU}
-	var free, size batch.Resources // the most of each on one host
-	ready := false
-	for _, h := range e.hosts {
-		if h.Ready {
-			ready, free, size = true, free.Max(h.Free), size.Max(h.Capacity)
-		}
-	}
+	free, size := e.hosts.Most()
 	most := need // the most of each that one node needs
 	if j.gang != nil {
 		most = batch.Resources{}
@@ -274,13 +267,13 @@ func (s *State) obstacle(e *environment, j *job) Obstacle {
 		o.Limit, o.Needed, o.Available, o.Total = l, needed, available, total
 		return o
 	}
-	_, fits := fit.Spread(e.hosts, groups)
+	_, fits := e.hosts.SpreadFor(j.shape, groups)
 	switch {
 	case !e.row.Enabled:
 		return with(LimitDisabled, 0, 0, 0)
 	case e.row.MaxVCPU > 0 && need.MilliVCPU > e.row.MaxVCPU:
 		o.Limit = LimitMaxVCPUs
-	case !ready:
+	case e.hosts.Ready() == 0:
 		return with(LimitNoHost, 0, 0, 0)
 	case most.GPUs > free.GPUs:
 		return with(LimitGPUs, most.GPUs, free.GPUs, size.GPUs)

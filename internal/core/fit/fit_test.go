@@ -18,27 +18,19 @@ func TestShapes(t *testing.T) {
 	}
 }
 
-func TestFirst(t *testing.T) {
+func TestShapesOfGroups(t *testing.T) {
 	t.Parallel()
-	need := batch.Resources{MilliVCPU: 2000, MemoryMiB: 100}
-	host := func(id, milli, mem int64, ready bool) *Host {
-		r := batch.Resources{MilliVCPU: milli, MemoryMiB: mem}
-		return &Host{ID: id, Capacity: r, Free: r, Ready: ready}
+	var s Shapes
+	need := batch.Resources{MilliVCPU: 1000, MemoryMiB: 128}
+	one := s.Of(need)
+	two := s.OfGroups([]Group{{need, 1}, {need, 1}})
+	if two == one || s.OfGroups([]Group{{need, 2}}) == two || s.OfGroups([]Group{{need, 1}, {need, 1}}) != two {
+		t.Error("equal groups must have one shape, different ones two, and no job's")
 	}
-	hosts := []*Host{host(1, 1000, 1000, true), host(2, 4000, 99, true), host(3, 4000, 1000, false), host(4, 2000, batch.Unlimited, true)}
-	h := First(hosts, need)
-	if h == nil || h.ID != 4 {
-		t.Fatalf("First gave %v, want host 4: too few vCPUs, too little memory and not ready before it", h)
+	if got := s.Need(two); got != need.Add(need) {
+		t.Errorf("two of %v need %v", need, got)
 	}
-	h.Take(need)
-	if First(hosts, need) != nil {
-		t.Error("host 4 is full and takes another")
-	}
-	if h.Free.MemoryMiB != batch.Unlimited {
-		t.Errorf("unlimited memory became %d", h.Free.MemoryMiB)
-	}
-	h.Give(need)
-	if h.Free != h.Capacity {
-		t.Errorf("after giving back %v is free of %v", h.Free, h.Capacity)
+	if got := s.Groups(one); len(got) != 1 || got[0] != (Group{need, 1}) {
+		t.Errorf("one of %v needs %v", need, got)
 	}
 }

@@ -21,11 +21,23 @@ type Share struct {
 	Count int32
 }
 
+// SpreadFor is [Index.Spread] for a shape with these groups. It remembers that it
+// has found none until something becomes free.
+func (x *Index) SpreadFor(shape Shape, groups []Group) (shares []Share, ok bool) {
+	if x.misses(shape) {
+		return nil, false
+	}
+	if shares, ok = x.Spread(groups); !ok {
+		x.miss(shape)
+	}
+	return shares, ok
+}
+
 // Spread finds room for all groups at once, several needs on one host where
 // they fit, or says false. It charges nobody. The largest needs choose first,
-// and hosts are filled in their order: that is no optimal packing, but the same
-// every time, and its cost is the number of groups times the number of hosts.
-func Spread(hosts []*Host, groups []Group) (shares []Share, ok bool) {
+// each time the host that [Index.Best] says: that is no optimal packing, but the
+// same every time, and it looks at no more hosts than it uses.
+func (x *Index) Spread(groups []Group) (shares []Share, ok bool) {
 	order := make([]int, len(groups))
 	for i := range order {
 		order[i] = i
@@ -34,43 +46,31 @@ func Spread(hosts []*Host, groups []Group) (shares []Share, ok bool) {
 		x, y := groups[a].Need, groups[b].Need
 		return cmp.Or(cmp.Compare(y.GPUs, x.GPUs), cmp.Compare(y.MilliVCPU, x.MilliVCPU), cmp.Compare(y.MemoryMiB, x.MemoryMiB))
 	})
-	free := make([]batch.Resources, len(hosts))
-	for i, h := range hosts {
-		if h.Ready {
-			free[i] = h.Free
-		}
-	}
+	ok = true
 	for _, g := range order {
 		need, left := groups[g].Need, groups[g].Count
-		for i := 0; i < len(hosts) && left > 0; i++ {
-			if !hosts[i].Ready {
-				continue
+		for left > 0 && ok {
+			h := x.Best(need)
+			if ok = h != nil; !ok {
+				break
 			}
-			n := min(left, times(free[i], need))
-			if n == 0 {
-				continue
-			}
-			for range n {
-				free[i] = free[i].Sub(need)
-			}
+			n := min(left, times(h.Free, need))
 			left -= n
-			shares = append(shares, Share{Host: hosts[i], Group: g, Count: n})
+			x.move(h, h.Free.Sub(scaled(need, n)))
+			shares = append(shares, Share{Host: h, Group: g, Count: n})
 		}
-		if left > 0 {
-			return nil, false
-		}
+	}
+	for _, s := range shares {
+		x.move(s.Host, s.Host.Free.Add(scaled(groups[s.Group].Need, s.Count)))
+	}
+	if !ok {
+		return nil, false
 	}
 	return shares, true
 }
 
-// Holds reports whether the hosts, ready or not, would hold the group if they
-// were empty.
-func Holds(hosts []*Host, g Group) bool {
-	left := g.Count
-	for i := 0; i < len(hosts) && left > 0; i++ {
-		left -= min(left, times(hosts[i].Capacity, g.Need))
-	}
-	return left == 0
+func scaled(need batch.Resources, n int32) batch.Resources {
+	return batch.Resources{MilliVCPU: need.MilliVCPU * int64(n), MemoryMiB: need.MemoryMiB * int64(n), GPUs: need.GPUs * int64(n)}
 }
 
 // times is how often the need fits.

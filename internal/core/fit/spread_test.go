@@ -18,31 +18,34 @@ func TestSpread(t *testing.T) {
 				MilliVCPU: rapid.Int64Range(1, most).Draw(t, what), MemoryMiB: rapid.Int64Range(0, most).Draw(t, what), GPUs: rapid.Int64Range(0, 1).Draw(t, what),
 			}
 		}
-		var hosts []*Host
+		var x Index
 		for id := range rapid.Int64Range(0, 5).Draw(t, "hosts") {
 			r := amounts(12, "host")
-			hosts = append(hosts, &Host{ID: id + 1, Capacity: r, Free: r, Ready: rapid.IntRange(0, 3).Draw(t, "ready") > 0})
+			x.Add(&Host{ID: id + 1, Capacity: r, Free: r, Ready: rapid.IntRange(0, 3).Draw(t, "ready") > 0})
 		}
 		var groups []Group
 		for range rapid.IntRange(1, 3).Draw(t, "groups") {
 			groups = append(groups, Group{Need: amounts(4, "need"), Count: rapid.Int32Range(1, 4).Draw(t, "count")})
 		}
-		shares, ok := Spread(hosts, groups)
-		again, _ := Spread(hosts, groups)
+		shares, ok := x.Spread(groups)
+		again, _ := x.Spread(groups)
 		if len(again) != len(shares) {
 			t.Fatalf("the same question gave %v, then %v", shares, again)
 		}
+		if err := x.Check(); err != nil {
+			t.Fatal(err)
+		}
 		for _, g := range groups {
-			if ok && !Holds(hosts, g) {
+			if ok && !x.Holds(g) {
 				t.Fatalf("%v has room, and the empty hosts would not hold it", g)
 			}
 		}
 		if !ok {
 			if len(groups) == 1 {
 				room := int32(0)
-				for _, h := range hosts {
+				for _, h := range x.Hosts() {
 					for h.Ready && groups[0].Need.Fits(h.Free) {
-						h.Take(groups[0].Need)
+						x.Take(h, groups[0].Need)
 						room++
 					}
 				}
@@ -58,7 +61,7 @@ func TestSpread(t *testing.T) {
 				if !s.Host.Ready || !groups[s.Group].Need.Fits(s.Host.Free) {
 					t.Fatalf("host %d is given more than it has", s.Host.ID)
 				}
-				s.Host.Take(groups[s.Group].Need)
+				x.Take(s.Host, groups[s.Group].Need)
 			}
 			given[s.Group] += s.Count
 		}
