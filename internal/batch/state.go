@@ -11,6 +11,7 @@ const (
 	Submitted JobState = iota
 	Pending
 	Runnable
+	Scheduled // of service jobs: handed over, and nothing has begun
 	Starting
 	Running
 	Succeeded
@@ -21,7 +22,7 @@ const (
 )
 
 //nolint:gochecknoglobals // a table that nobody writes
-var stateNames = [JobStates]string{"SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED", "FAILED"}
+var stateNames = [JobStates]string{"SUBMITTED", "PENDING", "RUNNABLE", "SCHEDULED", "STARTING", "RUNNING", "SUCCEEDED", "FAILED"}
 
 // String returns AWS's name for the state.
 func (s JobState) String() string {
@@ -45,7 +46,7 @@ func ParseJobState(name string) (JobState, bool) {
 func (s JobState) Terminal() bool { return s == Succeeded || s == Failed }
 
 // Live reports whether an attempt of the job may exist on a host.
-func (s JobState) Live() bool { return s == Starting || s == Running }
+func (s JobState) Live() bool { return s == Scheduled || s == Starting || s == Running }
 
 // edges[from] has bit `to` set where the edge is legal. An array job goes
 // Submitted → Pending → Succeeded or Failed and never runs itself.
@@ -54,7 +55,8 @@ func (s JobState) Live() bool { return s == Starting || s == Running }
 var edges = [JobStates]uint8{
 	Submitted: 1<<Pending | 1<<Runnable | 1<<Failed,
 	Pending:   1<<Runnable | 1<<Succeeded | 1<<Failed,
-	Runnable:  1<<Starting | 1<<Failed,
+	Runnable:  1<<Scheduled | 1<<Starting | 1<<Failed,
+	Scheduled: 1<<Starting | 1<<Running | 1<<Runnable | 1<<Succeeded | 1<<Failed,
 	Starting:  1<<Running | 1<<Runnable | 1<<Succeeded | 1<<Failed,
 	Running:   1<<Runnable | 1<<Succeeded | 1<<Failed,
 }

@@ -246,7 +246,9 @@ func arrayDetail(j *store.Job) *batchapi.ArrayPropertiesDetail {
 func summary(j *store.Job) map[string]int32 {
 	m := make(map[string]int32, batch.JobStates)
 	for state, n := range j.Counts {
-		m[batch.JobState(state).String()] = n
+		if batch.JobState(state) != batch.Scheduled { // which children never are
+			m[batch.JobState(state).String()] = n
+		}
 	}
 	return m
 }

@@ -83,7 +83,7 @@ func (s *State) endWaiting(now batch.Instant, j *job, flag Flags, reason string,
 		if j.parent != nil {
 			s.reviewLater(j.parent)
 		}
-	case batch.Submitted, batch.Starting, batch.Running, batch.Succeeded, batch.Failed:
+	case batch.Submitted, batch.Scheduled, batch.Starting, batch.Running, batch.Succeeded, batch.Failed:
 	}
 }
 

@@ -52,7 +52,7 @@ func (s *State) hostBack(h *host, capacity batch.Resources, out *Output) {
 	}
 	for _, j := range h.attempts() {
 		switch j.state {
-		case batch.Starting:
+		case batch.Scheduled, batch.Starting:
 			out.Effects = append(out.Effects, Start{Host: h.ID, Attempt: j.attemptID()})
 		case batch.Running:
 			out.Effects = append(out.Effects, Attach{Host: h.ID, Attempt: j.attemptID()})

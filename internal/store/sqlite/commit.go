@@ -50,7 +50,7 @@ func (w *writer) prepare(ctx context.Context) error {
 		{&w.updateJob, 22, `UPDATE jobs SET state = ?, flags = ?, priority = ?, attempt = ?, host = ?, scheduled_at = ?, started_at = ?, stopped_at = ?,
 			exit_code = ?, reason = ?, status_reason = ?, next = ?, rest = ?, rest_at = ?, counts = ?, gang = ?,
 			retry_at = ?, waits = ?, rest_reason = ?, failed = ?, blocked_at = ?
-			WHERE seq = ? AND (state < 5 OR child < 0)`},
+			WHERE seq = ? AND (state < 6 OR child < 0)`},
 		{&w.insertSpec, 5, `INSERT INTO job_specs (seq, queue, name, share, spec) VALUES (?, ?, ?, ?, ?)`},
 		{&w.attempt, 10, replace("attempts", attemptColumns, 2)},
 		{&w.environment, 7, replace("environments", environmentColumns, 1)},
@@ -64,7 +64,7 @@ func (w *writer) prepare(ctx context.Context) error {
 		{&w.dropAttempts, 1, `DELETE FROM attempts WHERE job IN (SELECT seq FROM jobs WHERE id = ?)`},
 		{&w.dropSpec, 1, `DELETE FROM job_specs WHERE seq = ?`},
 		{&w.dropJob, 2, `DELETE FROM jobs WHERE id = ?1 AND EXISTS
-			(SELECT 1 FROM jobs p WHERE p.seq = ?2 AND p.id = ?1 AND p.child = 0 AND p.state >= 5)`},
+			(SELECT 1 FROM jobs p WHERE p.seq = ?2 AND p.id = ?1 AND p.child = 0 AND p.state >= 6)`},
 		{&w.dropClaim, 1, `DELETE FROM claims WHERE token = ?`},
 		{&w.consumable, 7, replace("consumables", consumableColumns, 1)},
 		{&w.deleteConsumable, 1, `DELETE FROM consumables WHERE id = ?`},

@@ -168,6 +168,6 @@ func (s *Store) Ended(ctx context.Context, until batch.Instant, limit int) ([]co
 		copy(j.Ref.ID[:], r.bytes(1))
 		return j, nil
 	}, `SELECT seq, id, stopped_at, size, attempt, json_extract(gang, '$.Size') FROM jobs INDEXED BY ended_jobs
-		WHERE child = 0 AND state >= 5 AND stopped_at <= ? AND NOT EXISTS (SELECT 1 FROM outbox WHERE job = seq)
+		WHERE child = 0 AND state >= 6 AND stopped_at <= ? AND NOT EXISTS (SELECT 1 FROM outbox WHERE job = seq)
 		ORDER BY stopped_at, seq LIMIT ?`, int64(until), max(0, limit))
 }

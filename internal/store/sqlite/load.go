@@ -110,7 +110,7 @@ func loadJobs(ctx context.Context, c *conn, l *core.Loader, queues []core.QueueR
 		}
 	}
 	if err := feed(ctx, c, `SELECT `+jobColumns+` FROM jobs j INDEXED BY active_children
-		WHERE child > 0 AND state < 5 ORDER BY seq`, decodeJob, l.Job); err != nil {
+		WHERE child > 0 AND state < 6 ORDER BY seq`, decodeJob, l.Job); err != nil {
 		return err
 	}
 	for _, id := range gangs {
@@ -123,7 +123,7 @@ func loadJobs(ctx context.Context, c *conn, l *core.Loader, queues []core.QueueR
 	for _, q := range queues {
 		if err := feed(ctx, c, `SELECT `+jobColumns+` FROM jobs p INDEXED BY jobs_by_queue
 			CROSS JOIN jobs j ON j.id = p.id AND j.child > p.next
-			WHERE p.child = 0 AND p.queue = ? AND p.state = ? AND p.size > 0 AND j.state >= 5
+			WHERE p.child = 0 AND p.queue = ? AND p.state = ? AND p.size > 0 AND j.state >= 6
 			ORDER BY p.seq, j.child`, decodeJob, l.Job, q.ID, int64(batch.Pending)); err != nil {
 			return err
 		}

@@ -31,7 +31,7 @@ func TestPlans(t *testing.T) {
 			"SEARCH j USING INDEX jobs_by_queue (queue=? AND state=? AND seq<?)\nSEARCH s USING INTEGER PRIMARY KEY (rowid=?)",
 		},
 		{
-			"active children", `SELECT * FROM jobs INDEXED BY active_children WHERE child > 0 AND state < 5 ORDER BY seq`,
+			"active children", `SELECT * FROM jobs INDEXED BY active_children WHERE child > 0 AND state < 6 ORDER BY seq`,
 			"SCAN jobs USING INDEX active_children",
 		},
 	} {

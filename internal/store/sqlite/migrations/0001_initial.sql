@@ -161,14 +161,14 @@ CREATE TABLE baskets (
 
 -- The key is sequential, so that new rows go to the end of the table; the public
 -- id is a second index. state counts SUBMITTED 0, PENDING 1, RUNNABLE 2,
--- STARTING 3, RUNNING 4, SUCCEEDED 5, FAILED 6.
+-- SCHEDULED 3, STARTING 4, RUNNING 5, SUCCEEDED 6, FAILED 7.
 CREATE TABLE jobs (
     seq           INTEGER PRIMARY KEY CHECK (seq > 0),
     id            BLOB    NOT NULL CHECK (length(id) = 16),
     child         INTEGER NOT NULL, -- array index plus one; minus one minus the index of a node; zero for any other job
     queue         INTEGER NOT NULL REFERENCES queues (id) DEFERRABLE INITIALLY DEFERRED,
     definition    INTEGER NOT NULL,
-    state         INTEGER NOT NULL CHECK (state BETWEEN 0 AND 6),
+    state         INTEGER NOT NULL CHECK (state BETWEEN 0 AND 7),
     flags         INTEGER NOT NULL,
     vcpu          INTEGER NOT NULL CHECK (vcpu >= 0),
     memory        INTEGER NOT NULL CHECK (memory >= 0),
@@ -211,15 +211,15 @@ CREATE TABLE jobs (
     blocked_at    INTEGER, -- since when status_reason says what blocks the head of its queue
 
     UNIQUE (id, child),
-    CHECK ((state >= 5) = (stopped_at <> 0)),
-    CHECK (state NOT IN (3, 4) OR (attempt > 0 AND host <> 0)),
-    CHECK (size = 0 OR (child = 0 AND state IN (1, 5, 6) AND attempt = 0)),
+    CHECK ((state >= 6) = (stopped_at <> 0)),
+    CHECK (state NOT IN (3, 4, 5) OR (attempt > 0 AND host <> 0)),
+    CHECK (size = 0 OR (child = 0 AND state IN (1, 6, 7) AND attempt = 0)),
     CHECK (next BETWEEN 0 AND size),
-    CHECK (size = 0 OR rest IN (1, 2, 6)),
+    CHECK (size = 0 OR rest IN (1, 2, 7)),
     CHECK (retry_at IS NULL OR state = 2),
     CHECK (blocked_at IS NULL OR state = 2 AND status_reason IS NOT NULL),
     CHECK (waits IS NULL OR state = 1),
-    CHECK ((size > 0 AND rest = 6) = (rest_at <> 0)),
+    CHECK ((size > 0 AND rest = 7) = (rest_at <> 0)),
     CHECK ((size > 0) = (counts IS NOT NULL)),
     CHECK (gang IS NULL OR (size = 0 AND child = 0)),
     CHECK (kind = 0 OR (size = 0 AND child = 0))
@@ -236,10 +236,10 @@ CREATE INDEX jobs_by_definition ON jobs (queue, definition, seq) WHERE child = 0
 CREATE INDEX jobs_by_time ON jobs (queue, created_at, seq) WHERE child = 0;
 
 -- Finds the jobs that ended long ago.
-CREATE INDEX ended_jobs ON jobs (stopped_at, seq) WHERE child = 0 AND state >= 5;
+CREATE INDEX ended_jobs ON jobs (stopped_at, seq) WHERE child = 0 AND state >= 6;
 
 -- Finds the active children after a start: few, however many have ended.
-CREATE INDEX active_children ON jobs (seq) WHERE child > 0 AND state < 5;
+CREATE INDEX active_children ON jobs (seq) WHERE child > 0 AND state < 6;
 
 -- The part of a job that never changes and that nobody needs but for
 -- describing it, apart from the row that is rewritten several times.
@@ -279,7 +279,7 @@ CREATE TABLE outbox (
     children      BLOB,             -- those that it is about, which have no row; else null
     done          INTEGER NOT NULL, -- so many of the children are delivered
     at            INTEGER NOT NULL,
-    state         INTEGER NOT NULL CHECK (state BETWEEN 1 AND 6),
+    state         INTEGER NOT NULL CHECK (state BETWEEN 1 AND 7),
     flags         INTEGER NOT NULL,
     attempt       INTEGER NOT NULL,
     host          INTEGER NOT NULL,
@@ -291,7 +291,7 @@ CREATE TABLE outbox (
     counts        BLOB,
     network       INTEGER NOT NULL,
     PRIMARY KEY (round, place),
-    CHECK ((state >= 5) = (stopped_at <> 0))
+    CHECK ((state >= 6) = (stopped_at <> 0))
 ) STRICT, WITHOUT ROWID;
 
 -- A job is kept until its events are delivered.
