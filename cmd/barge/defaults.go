@@ -65,10 +65,12 @@ func (c *client) queueExists(ctx context.Context) (bool, error) {
 	return err == nil && len(out.JobQueues) > 0, err
 }
 
-// defaultEnvironment names a network and a role because the API wants some.
+// defaultEnvironment is this machine. It names instance types, a network and a
+// role because the API wants some.
 func defaultEnvironment(vcpus int32) *batch.CreateComputeEnvironmentInput {
 	return &batch.CreateComputeEnvironmentInput{
 		ComputeEnvironmentName: aws.String(defaultName), Type: types.CETypeManaged, State: types.CEStateEnabled,
+		Tags: map[string]string{"barge:capacity": "host"},
 		ComputeResources: &types.ComputeResource{
 			Type: types.CRTypeEc2, MinvCpus: aws.Int32(0), MaxvCpus: &vcpus, InstanceTypes: []string{"optimal"},
 			Subnets: []string{"subnet-default"}, SecurityGroupIds: []string{"sg-default"}, InstanceRole: aws.String("ecsInstanceRole"),

@@ -109,11 +109,14 @@ type tail struct {
 	// the head of a log.
 	note func(logtypes.OutputLogEvent) error
 
-	at    int     // the attempt to go on with, from 0
-	only  bool    // no other attempt than this
-	token *string // where to go on in its stream
-	body  bool    // the token is behind the notes
-	found bool    // a stream of those wanted exists
+	at    int                 // the attempt to go on with, from 0
+	only  bool                // no other attempt than this
+	token *string             // where to go on in its stream
+	stuck func(reason string) // gets what AWS says of a job that waits, if not nil
+	said  string              // what it got last
+
+	body  bool // the token is behind the notes
+	found bool // a stream of those wanted exists
 }
 
 // follow prints until the job has ended, or the one attempt wanted has, and
@@ -128,6 +131,10 @@ func (t *tail) follow(ctx context.Context, id string) (types.JobDetail, error) {
 		before := t.token
 		if err := t.catchUp(ctx, j); err != nil {
 			return j, err
+		}
+		if reason := aws.ToString(j.StatusReason); t.stuck != nil && j.Status == types.JobStatusRunnable && reason != "" && reason != t.said {
+			t.said = reason
+			t.stuck(reason)
 		}
 		if isEnded(j.Status) || t.only && t.at < len(j.Attempts) {
 			return j, nil

@@ -135,6 +135,7 @@ func (c *client) watcher(id string, o runOptions, stdout, stderr io.Writer) func
 		}
 	}
 	t := &tail{c: c, print: printer(stdout, false), note: printer(stderr, false)}
+	t.stuck = func(reason string) { fmt.Fprintf(stderr, "barge: job %s waits: %s\n", id, plain(reason)) }
 	return func(ctx context.Context) (types.JobDetail, error) { return t.follow(ctx, id) }
 }
 

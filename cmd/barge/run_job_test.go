@@ -146,6 +146,35 @@ func TestRunInterrupted(t *testing.T) {
 	}
 }
 
+// A job that this machine cannot hold is told so while it waits.
+func TestRunStuck(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "run", "--memory", "2000000000", "true")
+	cmd.Env = append(os.Environ(), "AWS_ENDPOINT_URL_BATCH="+s.endpoint)
+	errs, err := cmd.StderrPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(errs)
+	lines.Scan() // the job's id
+	lines.Scan()
+	if want := " waits: MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - "; !strings.Contains(lines.Text(), want) {
+		t.Errorf("no %q in %q", want, lines.Text())
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, errs)
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 1 {
+		t.Errorf("exit code %d, want 1", code)
+	}
+}
+
 func TestRunInterruptedTwice(t *testing.T) {
 	t.Parallel()
 	s := startServer(t)

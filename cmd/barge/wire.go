@@ -76,7 +76,11 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *parts, err error)
 	if len(eventSinks) > 0 {
 		wake = func() { p.bus.Wake() }
 	}
-	local := fleet.Local{Owner: owner.String(), GPUs: len(c.GPUs)}
+	machine, err := c.machine()
+	if err != nil {
+		return nil, err
+	}
+	local := fleet.Local{Owner: owner.String(), Machine: machine}
 	p.engine, err = engine.Open(ctx, engine.Options{
 		Store: p.store, Log: log,
 		Sinks: engine.Sinks{
@@ -108,7 +112,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *parts, err error)
 	}
 	service := batchsvc.New(batchsvc.Options{
 		Do: p.engine.Do, View: p.engine.View, Store: p.store, Scope: c.Scope, Owner: owner,
-		Secret: secrets.Value, Volumes: volumes, JobEnv: jobEnv, NodeSpace: nodes,
+		Secret: secrets.Value, Volumes: volumes, JobEnv: jobEnv, NodeSpace: nodes, OnMachine: c.Capacity == "host",
 		Limits: batchsvc.Limits{ArraySize: c.MaxArraySize, Dependencies: c.MaxDependencies, Shares: c.MaxShares},
 	})
 	p.bus = bus.New(bus.Options{

@@ -36,6 +36,11 @@ func (r Resources) Max(o Resources) Resources {
 	return Resources{max(r.MilliVCPU, o.MilliVCPU), max(r.MemoryMiB, o.MemoryMiB), max(r.GPUs, o.GPUs)}
 }
 
+// Min returns the smaller amount of each.
+func (r Resources) Min(o Resources) Resources {
+	return Resources{min(r.MilliVCPU, o.MilliVCPU), min(r.MemoryMiB, o.MemoryMiB), min(r.GPUs, o.GPUs)}
+}
+
 // String prints the amounts for logs and scripts.
 func (r Resources) String() string {
 	return fmt.Sprintf("vcpu=%s mem=%s gpu=%s", milli(r.MilliVCPU), amount(r.MemoryMiB), amount(r.GPUs))

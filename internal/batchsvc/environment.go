@@ -34,15 +34,21 @@ func (s *Service) CreateComputeEnvironment(ctx context.Context, in *batchapi.Cre
 	if err := s.checkEnvironmentDetail(d); err != nil {
 		return nil, err
 	}
-	if err := checkExtensions(onEnvironment, in.Tags); err != nil {
+	var x extensions
+	if err := x.read(onEnvironment, in.Tags); err != nil {
+		return nil, err
+	}
+	machine, err := s.ofMachine(d, x)
+	if err != nil {
 		return nil, err
 	}
 	if d.ServiceRole == "" && d.Type == batchapi.CETypeManaged {
 		d.ServiceRole = s.serviceLinkedRole()
 	}
-	err := s.change(ctx, func(do command) error {
-		_, err := do(core.CreateEnvironment{
-			Name: in.ComputeEnvironmentName, Enabled: in.State != batchapi.CEStateDisabled, MaxVCPU: maxVCPU(d), Spec: d.AppendJSON(nil),
+	err = s.change(ctx, func(do command) error {
+		_, err = do(core.CreateEnvironment{
+			Name: in.ComputeEnvironmentName, Enabled: in.State != batchapi.CEStateDisabled,
+			MaxVCPU: maxVCPU(d, machine), Machine: machine, Spec: d.AppendJSON(nil),
 		})
 		return err
 	})
@@ -55,14 +61,37 @@ func (s *Service) CreateComputeEnvironment(ctx context.Context, in *batchapi.Cre
 	}, nil
 }
 
-// maxVCPU is what jobs may have of an environment at once, in thousandths.
-// Hosts of unmanaged environments are the user's to bring, and those of EKS a
-// cluster's: this machine stands for neither.
-func maxVCPU(d *batchapi.ComputeEnvironmentDetail) int64 {
-	if d.ComputeResources == nil || d.EksConfiguration != nil {
-		return 0
+// ofMachine reports whether the environment's host is this machine as it is.
+func (s *Service) ofMachine(d *batchapi.ComputeEnvironmentDetail, x extensions) (bool, error) {
+	switch {
+	case d.EksConfiguration != nil && x.capacity != "":
+		return false, badTag(capacityTag, "has no meaning on an environment on EKS, whose jobs run in its cluster.")
+	case d.EksConfiguration != nil:
+		return false, nil
+	case d.Type == batchapi.CETypeUnmanaged && x.capacity == capacityUnlimited:
+		return false, badTag(capacityTag, "must be "+capacityHost+" on an UNMANAGED environment, or be left out.")
+	case d.Type == batchapi.CETypeUnmanaged, x.capacity != "":
+		return x.capacity == capacityHost, nil
 	}
-	return int64(deref(d.ComputeResources.MaxvCpus)) * 1000
+	return s.o.OnMachine, nil
+}
+
+// unmanagedVCPU is more than any machine has.
+const unmanagedVCPU = 1_000_000_000
+
+// maxVCPU is what jobs may have of an environment at once, in thousandths.
+// Hosts of unmanaged environments are the user's to bring, who has no other than
+// this machine, and those of EKS are a cluster's.
+func maxVCPU(d *batchapi.ComputeEnvironmentDetail, machine bool) int64 {
+	switch {
+	case d.EksConfiguration != nil:
+		return 0
+	case d.ComputeResources != nil:
+		return int64(deref(d.ComputeResources.MaxvCpus)) * 1000
+	case machine:
+		return unmanagedVCPU
+	}
+	return 0
 }
 
 // roleARN is a role as it is described: AWS puts a plain name under no path.

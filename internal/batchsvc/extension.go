@@ -18,6 +18,7 @@ const extensionPrefix = "barge:"
 
 // The tags that mean something.
 const (
+	capacityTag     = extensionPrefix + "capacity"
 	clientTokenTag  = extensionPrefix + "client-token"
 	maxRunningTag   = extensionPrefix + "max-running"
 	retryBackoffTag = extensionPrefix + "retry-backoff"
@@ -40,6 +41,12 @@ const (
 	onPolicy             place = "scheduling policy"
 )
 
+// Values of the tag barge:capacity.
+const (
+	capacityHost      = "host"
+	capacityUnlimited = "unlimited"
+)
+
 // extension is one tag that means something to Barge.
 type extension struct {
 	name    string // with the prefix
@@ -52,6 +59,7 @@ type extension struct {
 
 // extensions are the values of a resource's tags. Zero members were not given.
 type extensions struct {
+	capacity    string // capacityHost, capacityUnlimited or empty
 	clientToken string
 	maxRunning  int32
 	backoff     retry.Backoff
@@ -64,6 +72,15 @@ var tokenPattern = regexp.MustCompile(`^[!-~]{1,64}$`)
 // extensionTable lists all extensions by name. docs/extensions.md is made of it.
 func extensionTable() []extension {
 	return []extension{
+		{
+			name: capacityTag, on: []place{onEnvironment},
+			values:  "host or unlimited",
+			meaning: "With `host` its one host is the machine that the server runs on, with its real vCPUs, memory and GPUs, which all environments with it, UNMANAGED ones included, share and together never exceed; with `unlimited`, which is what MANAGED ones have unless `barge serve --capacity` says otherwise, instances are virtual, whatever the machine has.",
+			set: func(x *extensions, value string) bool {
+				x.capacity = value
+				return value == capacityHost || value == capacityUnlimited
+			},
+		},
 		{
 			name: clientTokenTag, on: []place{onJob},
 			values:  "1 to 64 printable ASCII characters without spaces",

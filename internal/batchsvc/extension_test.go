@@ -64,6 +64,8 @@ func TestExtensions(t *testing.T) {
 		{name: "less than nothing", on: onJob, tags: map[string]string{"barge:retry-backoff": "-1s"}, wantRefuse: badBackoff},
 		{name: "no factor", on: onJob, tags: map[string]string{"barge:retry-backoff": "1s*"}, wantRefuse: badBackoff},
 		{name: "no limit", on: onJob, tags: map[string]string{"barge:retry-backoff": "1s*2.."}, wantRefuse: badBackoff},
+		{name: "a machine", on: onEnvironment, tags: map[string]string{"barge:capacity": "host"}, want: extensions{capacity: "host"}},
+		{name: "a number", on: onEnvironment, tags: map[string]string{"barge:capacity": "4"}, wantRefuse: "Tag barge:capacity must be host or unlimited."},
 		{name: "a queue", on: onQueue, tags: map[string]string{"barge:retry-backoff": "1s"}, wantRefuse: "Tag barge:retry-backoff has no meaning on a job queue; it is for a job or job definition."},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -33,7 +33,7 @@ import (
 	"github.com/bargehq/barge/internal/store"
 )
 
-// Options configure a Service. All members but Volumes, JobEnv and Limits
+// Options configure a Service. All members but Volumes, JobEnv, OnMachine and Limits
 // are required.
 type Options struct {
 	// Do steps a command and returns after its commit, as engine.Engine.Do.
@@ -49,6 +49,9 @@ type Options struct {
 	Volumes map[string]driver.Mount
 	// JobEnv are variables that every job has unless it sets them itself.
 	JobEnv []driver.Var
+	// OnMachine: managed environments without the tag barge:capacity are of
+	// this machine, with what it really has.
+	OnMachine bool
 	// Limits are AWS's where they are zero.
 	Limits Limits
 	// NodeSpace is where the nodes of multi-node jobs get their addresses

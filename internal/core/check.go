@@ -119,6 +119,7 @@ func (s *State) Check() error {
 			}
 		}
 	}
+	s.checkMachine(used, bad)
 	return errors.Join(errs...)
 }
 

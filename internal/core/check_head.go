@@ -105,6 +105,14 @@ func (s *State) checkObstacles(q *queue, j *job, h *Head, bad func(string, ...an
 		return
 	}
 	takes := false
+	machine := s.machine.capacity
+	for _, h := range s.hosts {
+		if h.environment.machine != nil {
+			for held := range h.live {
+				machine = machine.Sub(s.shapes.Need(held.shape))
+			}
+		}
+	}
 	for i, e := range q.environ {
 		var free fit.Index
 		var used batch.Resources
@@ -118,6 +126,7 @@ func (s *State) checkObstacles(q *queue, j *job, h *Head, bad func(string, ...an
 		}
 		_, fits := free.Spread(s.shapes.Groups(j.shape))
 		fits = fits && e.row.Enabled && used.MilliVCPU+s.shapes.Need(j.shape).MilliVCPU <= e.row.MaxVCPU
+		fits = fits && (e.machine == nil || s.shapes.Need(j.shape).Fits(machine))
 		takes = takes || fits
 		if o := h.Environments[i]; fits != (o.Limit == LimitNone) || o.Environment != e.row.Name {
 			bad("environment %s takes job %s: %t, said is %+v", e.row.Name, j.ref, fits, o)

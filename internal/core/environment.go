@@ -16,7 +16,7 @@ func (s *State) stepCreateEnvironment(now batch.Instant, in CreateEnvironment, o
 	}
 	s.last.Environment++
 	row := EnvironmentRow{
-		ID: s.last.Environment, Name: in.Name, Enabled: in.Enabled, MaxVCPU: in.MaxVCPU, Spec: in.Spec, CreatedAt: now,
+		ID: s.last.Environment, Name: in.Name, Enabled: in.Enabled, MaxVCPU: in.MaxVCPU, Machine: in.Machine, Spec: in.Spec, CreatedAt: now,
 	}
 	e := s.addEnvironment(row)
 	s.config++
@@ -83,15 +83,15 @@ func (s *State) stepDeleteEnvironment(in DeleteEnvironment, out *Output) *batch.
 func (e *environment) scale(out *Output) {
 	if e.row.Enabled && e.row.MaxVCPU > 0 || e.hosts.Len() > 0 {
 		e.asked = true
-		out.Effects = append(out.Effects, Scale{Environment: e.row.ID, VCPU: e.row.MaxVCPU})
+		out.Effects = append(out.Effects, Scale{Environment: e.row.ID, VCPU: e.row.MaxVCPU, Machine: e.row.Machine})
 	}
 }
 
 // allows reports whether the environment may give that much more to jobs. The
 // limit is its own, whatever its hosts have room for: they follow later when it
-// is lowered.
+// is lowered. So is that of the machine, which others have a part of.
 func (e *environment) allows(need batch.Resources) bool {
-	return e.used+need.MilliVCPU <= e.row.MaxVCPU
+	return e.used+need.MilliVCPU <= e.row.MaxVCPU && (e.machine == nil || need.Fits(e.machine.free()))
 }
 
 // eviction stops, slice by slice, what runs in an environment that is being

@@ -16,6 +16,9 @@ func (s *State) stepHostSeen(now batch.Instant, in HostSeen, out *Output) *batch
 	}
 	e.asked = false
 	s.config++
+	if e.machine != nil {
+		e.machine.seen(in.Capacity)
+	}
 	if h := e.named[in.Name]; h != nil {
 		s.hostBack(h, in.Capacity, out)
 		return nil
@@ -121,14 +124,22 @@ func (h *host) setReady(ready bool) { h.environment.hosts.SetReady(&h.Host, read
 func (h *host) hold(j *job, need batch.Resources) {
 	h.environment.hosts.Take(&h.Host, need)
 	h.live[j] = struct{}{}
-	h.environment.used += need.MilliVCPU
+	e := h.environment
+	e.used += need.MilliVCPU
+	if e.machine != nil {
+		e.machine.used = e.machine.used.Add(need)
+	}
 }
 
 // release takes an attempt back that is over.
 func (h *host) release(j *job, need batch.Resources) {
 	h.environment.hosts.Give(&h.Host, need)
 	delete(h.live, j)
-	h.environment.used -= need.MilliVCPU
+	e := h.environment
+	e.used -= need.MilliVCPU
+	if e.machine != nil {
+		e.machine.used = e.machine.used.Sub(need)
+	}
 }
 
 func (h *host) row() HostRow {

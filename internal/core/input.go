@@ -15,6 +15,7 @@ type CreateEnvironment struct {
 	Name    string
 	Enabled bool
 	MaxVCPU int64 // thousandths; zero where Barge provides no hosts
+	Machine bool  // see [EnvironmentRow.Machine]
 	Spec    []byte
 }
 
@@ -234,6 +235,7 @@ type Stop struct {
 type Scale struct {
 	Environment int64
 	VCPU        int64
+	Machine     bool // the host is the machine itself, with what it really has
 }
 
 func (Start) effect()  {}

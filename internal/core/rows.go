@@ -26,6 +26,7 @@ type EnvironmentRow struct {
 	Enabled   bool
 	Status    Status
 	MaxVCPU   int64  // thousandths that jobs may have at once; zero where Barge provides no hosts
+	Machine   bool   // its one host is this machine, whose capacity all such environments share; never changes
 	Spec      []byte // its description as JSON; nil once it is deleted
 	CreatedAt batch.Instant
 }

@@ -88,7 +88,7 @@ func (w *world) run(t *testing.T, line string) string {
 	}
 	switch words[0] {
 	case "environment":
-		in = CreateEnvironment{Name: plain[0], Enabled: args["state"] != "disabled", MaxVCPU: int64(num("vcpu", 256)) * 1000}
+		in = CreateEnvironment{Name: plain[0], Enabled: args["state"] != "disabled", MaxVCPU: int64(num("vcpu", 256)) * 1000, Machine: args["machine"] == "yes"}
 	case "queue":
 		in = CreateQueue{Name: plain[0], Enabled: args["state"] != "disabled", Priority: int32(num("priority", 1)), Environments: strings.Split(args["on"], ","), SchedulingPolicy: args["policy"], ServiceEnvironment: args["service"], TimeLimits: limits}
 		if args["on"] == "" {

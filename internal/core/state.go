@@ -33,6 +33,8 @@ type State struct {
 	serviceNames     map[string]int64
 	revisions        map[string]int32 // the last one given out, by definition name
 
+	machine machine // what the environments of it share
+
 	shapes      fit.Shapes
 	policies    map[int64]retry.Policy
 	policyNames map[string]int64 // as JSON to policy
@@ -72,6 +74,8 @@ type environment struct {
 	named map[string]*host // the same
 	asked bool             // for hosts, which have not told what they have since
 	used  int64            // thousandths of vCPUs that its hosts hold
+
+	machine *machine // the state's, if the environment is of it; else nil
 }
 
 type queue struct {
@@ -197,6 +201,9 @@ func before(a, b *job) bool {
 func (s *State) addEnvironment(row EnvironmentRow) *environment {
 	row.Spec = nil
 	e := &environment{row: row, named: make(map[string]*host)}
+	if row.Machine {
+		e.machine = &s.machine
+	}
 	s.environments[row.ID] = e
 	s.environmentNames[row.Name] = e
 	s.environmentList = append(s.environmentList, e)

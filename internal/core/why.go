@@ -256,6 +256,7 @@ func (s *State) obstacle(e *environment, j *job) Obstacle {
 	need, groups := s.shapes.Need(j.shape), s.shapes.Groups(j.shape)
 	o := Obstacle{Environment: e.row.Name, Needed: need.MilliVCPU, Available: max(0, e.row.MaxVCPU-e.used), Total: e.row.MaxVCPU}
 	free, size := e.hosts.Most()
+	free = e.leaves(free)
 	most := need // the most of each that one node needs
 	if j.gang != nil {
 		most = batch.Resources{}
@@ -281,11 +282,11 @@ func (s *State) obstacle(e *environment, j *job) Obstacle {
 		return with(LimitVCPUs, most.MilliVCPU, free.MilliVCPU, size.MilliVCPU)
 	case most.MemoryMiB > free.MemoryMiB:
 		return with(LimitMemory, most.MemoryMiB, free.MemoryMiB, size.MemoryMiB)
-	case !e.allows(need):
+	case e.used+need.MilliVCPU > e.row.MaxVCPU:
 		o.Limit = LimitVCPUs
 	case most.MilliVCPU > free.MilliVCPU:
 		return with(LimitVCPUs, most.MilliVCPU, free.MilliVCPU, size.MilliVCPU)
-	case fits:
+	case fits && e.allows(need):
 		return with(LimitNone, 0, 0, 0)
 	case j.gang != nil:
 		return with(LimitNodes, int64(j.gang.row.Size), 0, 0)

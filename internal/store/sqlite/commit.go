@@ -53,7 +53,7 @@ func (w *writer) prepare(ctx context.Context) error {
 			WHERE seq = ? AND (state < 6 OR child < 0)`},
 		{&w.insertSpec, 5, `INSERT INTO job_specs (seq, queue, name, share, spec) VALUES (?, ?, ?, ?, ?)`},
 		{&w.attempt, 10, replace("attempts", attemptColumns, 2)},
-		{&w.environment, 7, replace("environments", environmentColumns, 1)},
+		{&w.environment, 8, replace("environments", environmentColumns, 1)},
 		{&w.queue, 11, replace("queues", queueColumns, 1)},
 		{&w.definition, 6, replace("definitions", definitionColumns, 1)},
 		{&w.host, 8, replace("hosts", hostColumns, 1)},
@@ -243,7 +243,7 @@ func (w *writer) put(c core.Change) error {
 			code(r.ExitCode), nullable(r.Reason), nullable(r.StatusReason), blob(r.Containers), usage)
 	case core.EnvironmentPut:
 		r := &c.Row
-		_, err = w.environment.run(r.ID, r.Name, flag(r.Enabled), int64(r.Status), r.MaxVCPU, blob(r.Spec), int64(r.CreatedAt))
+		_, err = w.environment.run(r.ID, r.Name, flag(r.Enabled), int64(r.Status), r.MaxVCPU, flag(r.Machine), blob(r.Spec), int64(r.CreatedAt))
 	case core.QueuePut:
 		r := &c.Row
 		var environments []byte

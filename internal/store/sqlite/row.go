@@ -218,12 +218,12 @@ func decodeAttempt(r record) (core.AttemptRow, error) {
 	return a, nil
 }
 
-const environmentColumns = `id, name, enabled, status, max_vcpu, spec, created_at`
+const environmentColumns = `id, name, enabled, status, max_vcpu, machine, spec, created_at`
 
 func decodeEnvironment(r record) (core.EnvironmentRow, error) {
 	return core.EnvironmentRow{
 		ID: r.int(0), Name: r.text(1), Enabled: r.int(2) != 0, Status: core.Status(r.int(3)), MaxVCPU: r.int(4),
-		Spec: r.bytes(5), CreatedAt: r.instant(6),
+		Machine: r.int(5) != 0, Spec: r.bytes(6), CreatedAt: r.instant(7),
 	}, nil
 }
 

@@ -16,7 +16,7 @@ func testRoundTrip(t *testing.T, h Harness) {
 	ctx := t.Context()
 	odd := "zero \x00, ünïcode 駅, invalid \xff, quote '"
 	code := func(n int32) *int32 { return &n }
-	environment := core.EnvironmentRow{ID: 3, Name: odd, Enabled: true, MaxVCPU: batch.Unlimited, Spec: []byte{0, 1, 0xff}, CreatedAt: 1}
+	environment := core.EnvironmentRow{ID: 3, Name: odd, Enabled: true, MaxVCPU: batch.Unlimited, Machine: true, Spec: []byte{0, 1, 0xff}, CreatedAt: 1}
 	queue := core.QueueRow{ID: 4, Name: "q", Enabled: true, Priority: -7, Environments: []int64{3, 9, 1}, SchedulingPolicy: 11, Spec: []byte("{}"), CreatedAt: 2}
 	bare := core.QueueRow{ID: 5, Name: "bare"}
 	definition := core.DefinitionRow{ID: 6, Name: odd, Revision: 1<<31 - 1, Active: true, Spec: make([]byte, 30<<10), CreatedAt: 3}

@@ -34,6 +34,7 @@ CREATE TABLE environments (
     enabled    INTEGER NOT NULL CHECK (enabled IN (0, 1)),
     status     INTEGER NOT NULL CHECK (status BETWEEN 0 AND 2),
     max_vcpu   INTEGER NOT NULL CHECK (max_vcpu >= 0),
+    machine    INTEGER NOT NULL CHECK (machine IN (0, 1)),
     spec       BLOB,
     created_at INTEGER NOT NULL,
     CHECK (status = 0 OR enabled = 0)
