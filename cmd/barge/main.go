@@ -50,7 +50,7 @@ func newRootCommand() *cobra.Command {
 	}
 	root.AddCommand(
 		newServeCommand(), newRunnerCommand(),
-		newRunCommand(), newJobsCommand(), newJobCommand(), newLogsCommand(), newWaitCommand(), newWhyCommand(), newCallCommand(),
+		newRunCommand(), newJobsCommand(), newJobCommand(), newLogsCommand(), newWaitCommand(), newWhyCommand(), newCallCommand(), newSimulateCommand(),
 	)
 	return root
 }

@@ -1,0 +1,140 @@
+package simulate
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core/fair"
+)
+
+// Epoch is the moment at which a simulation begins.
+const Epoch batch.Instant = 1_700_000_000_000
+
+// Scenario is what a run carries out.
+type Scenario struct {
+	Environments []Environment
+	Queues       []Queue
+	Jobs         []Job // by time of submission
+	Faults       []Fault
+	Skipped      Skipped
+	Notes        []string // to be said with the result
+}
+
+// Environment is a compute environment with one host.
+type Environment struct {
+	Name     string
+	Capacity batch.Resources
+}
+
+// Queue is a job queue.
+type Queue struct {
+	Name         string
+	Priority     int32
+	Environments []string     // names, in the order of preference
+	Fair         *fair.Policy // nil for a queue without shares
+}
+
+// Job is a job to be submitted.
+type Job struct {
+	Name     string
+	Queue    int // index
+	Share    string
+	Priority int32
+	Submit   int64 // milliseconds after the beginning
+	Runtime  int64 // milliseconds of each attempt
+	Limit    int32 // seconds that an attempt may run; zero for no limit
+	Needs    batch.Resources
+	Attempts int32 // at most
+}
+
+// Fault takes the host of an environment away, with all that it runs.
+type Fault struct {
+	At          int64 // milliseconds after the beginning
+	Environment int   // index
+	For         int64 // milliseconds until the host is back, empty
+}
+
+// work is for how long an attempt runs that nothing disturbs, in milliseconds.
+func (j *Job) work() int64 {
+	if j.Limit > 0 {
+		return min(j.Runtime, int64(j.Limit)*1000)
+	}
+	return j.Runtime
+}
+
+// Policy is how all queues of a scenario choose the next job.
+type Policy string
+
+// The policies. Scenarios have those of their queues, which is no Policy at all.
+const (
+	Strict    Policy = "strict"
+	FairShare Policy = "fair-share"
+)
+
+// ParsePolicies reads a list with commas.
+func ParsePolicies(list string) (policies []Policy, err error) {
+	for name := range strings.SplitSeq(list, ",") {
+		switch p := Policy(name); p {
+		case Strict, FairShare:
+			policies = append(policies, p)
+		default:
+			return nil, fmt.Errorf("policy %q is none of strict, fair-share", name)
+		}
+	}
+	return policies, nil
+}
+
+// With returns the scenario with all queues under the policy. A queue that has a
+// fair-share policy keeps its weights under [FairShare]; others get equal shares.
+func (s Scenario) With(p Policy) Scenario {
+	queues := make([]Queue, len(s.Queues))
+	for i, q := range s.Queues {
+		switch {
+		case p != FairShare:
+			q.Fair = nil
+		case q.Fair == nil:
+			q.Fair = &fair.Policy{}
+		}
+		queues[i] = q
+	}
+	s.Queues = queues
+	return s
+}
+
+// Scenario makes one queue and one environment of so many vCPUs for the jobs of a
+// trace: a processor is a vCPU, a user is a share.
+//
+// The time that a user asked for is the job's timeout, by which it is killed, as
+// the machine of the trace would have done. Where that is not known, the timeout is
+// the time that the job takes: a perfect estimate.
+func (t *Trace) Scenario(vcpus int64) (Scenario, error) {
+	if vcpus < 1 || vcpus > maxProcessors {
+		return Scenario{}, fmt.Errorf("%d vCPUs are not between 1 and %d", vcpus, maxProcessors)
+	}
+	s := Scenario{
+		Environments: []Environment{{Name: "machine", Capacity: batch.Resources{MilliVCPU: vcpus * 1000, MemoryMiB: batch.Unlimited}}},
+		Queues:       []Queue{{Name: "trace", Priority: 1, Environments: []string{"machine"}}},
+		Skipped:      t.Skipped,
+	}
+	perfect := 0
+	for _, j := range t.Jobs {
+		if j.Processors > vcpus {
+			s.Skipped.TooLarge++
+			continue
+		}
+		limit := j.Requested
+		if limit == 0 {
+			limit = max(1, (j.Runtime+999)/1000)
+			perfect++
+		}
+		s.Jobs = append(s.Jobs, Job{
+			Name: fmt.Sprint(j.Number), Share: j.User, Submit: j.Submit - t.Jobs[0].Submit, Runtime: j.Runtime, Limit: int32(limit),
+			Needs: batch.Resources{MilliVCPU: j.Processors * 1000, MemoryMiB: 1}, Attempts: 1,
+		})
+	}
+	if perfect > 0 {
+		s.Notes = append(s.Notes, fmt.Sprintf("%d jobs do not say how long they may run: what they take is taken for it, a perfect estimate", perfect))
+	}
+	return s, nil
+}
