@@ -5,6 +5,7 @@ GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GOLANGCI_LINT ?= github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.11.0
 SEEDS ?= 500
+KILLS ?= 1000
 TESTFLAGS ?=
 
 .PHONY: help
@@ -40,6 +41,11 @@ race: ## Run the tests with the race detector
 .PHONY: sim
 sim: ## Run SEEDS (500) seeds of the simulation
 	$(GO) test ./internal/sim -run TestSeeds -seeds=$(SEEDS)
+
+.PHONY: torture
+torture: ## Take a server away KILLS (1000) times under load, and account for every job
+	$(GO) test ./internal/fault -tags torture -count=1
+	$(GO) test ./test/crash -run 'TestTorture$$' -crashes=$(KILLS) -count=1 -v -timeout 6h
 
 .PHONY: bench
 bench: build ## Measure, and write docs/benchmarks.md

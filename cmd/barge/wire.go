@@ -132,8 +132,8 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *parts, err error)
 			}
 			return job, err
 		},
-		Running: func(id batch.AttemptID, at batch.Instant) {
-			p.engine.Tell(core.AttemptRunning{Attempt: id, At: at}, nil)
+		Running: func(id batch.AttemptID) {
+			p.engine.Tell(core.AttemptRunning{Attempt: id, At: p.engine.Now()}, nil)
 		},
 		Ended: func(id batch.AttemptID, end host.End, durable func()) {
 			p.engine.Tell(core.AttemptEnded{

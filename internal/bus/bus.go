@@ -24,6 +24,7 @@ import (
 
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/core"
+	"github.com/bargehq/barge/internal/fault"
 )
 
 const (
@@ -140,6 +141,8 @@ func (b *Bus) turn(ctx context.Context) (more bool, err error) {
 			return false, err
 		}
 	}
+	fault.Point("events.delivered")
+	defer fault.Point("events.removed")
 	return true, b.retry(ctx, "remove delivered events", func() (progress bool, err error) {
 		return false, b.o.Delivered(ctx, mark)
 	})

@@ -3,6 +3,7 @@ package engine
 import (
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/core"
+	"github.com/bargehq/barge/internal/fault"
 	"github.com/bargehq/barge/internal/store"
 )
 
@@ -140,10 +141,12 @@ func (r *Rounds) NextWake() (at batch.Instant, ok bool) {
 
 // Release answers the callers and hands the effects over, in order.
 func (r *Round) Release(s Sinks) {
+	fault.Point("reply.before")
 	for i, c := range r.calls {
 		if c.Done == nil {
 			continue
 		}
+		fault.Point("reply.next")
 		if err := r.replies[i].err; err != nil {
 			c.Done(core.Reply{}, err)
 		} else {
@@ -151,6 +154,7 @@ func (r *Round) Release(s Sinks) {
 		}
 	}
 	for _, e := range r.effects {
+		fault.Point("effect.next")
 		switch e := e.(type) {
 		case core.Start:
 			s.Start(e)

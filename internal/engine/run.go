@@ -10,6 +10,7 @@ import (
 
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/core"
+	"github.com/bargehq/barge/internal/fault"
 	"github.com/bargehq/barge/internal/store"
 )
 
@@ -44,6 +45,7 @@ type Engine struct {
 	sinks Sinks
 	log   *slog.Logger
 	inbox inbox
+	clock clock
 
 	// Only the goroutine of Run uses these.
 	rounds   *Rounds
@@ -54,7 +56,7 @@ type Engine struct {
 
 // Open loads the state from the store.
 func Open(ctx context.Context, o Options) (*Engine, error) {
-	e := &Engine{store: o.Store, sinks: o.Sinks, log: o.Log}
+	e := &Engine{store: o.Store, sinks: o.Sinks, log: o.Log, clock: clock{log: o.Log}}
 	e.inbox.signal = make(chan struct{}, 1)
 	if err := e.load(ctx); err != nil {
 		return nil, err
@@ -79,6 +81,10 @@ func (e *Engine) load(ctx context.Context) error {
 	e.rounds = rounds
 	return nil
 }
+
+// Now is the time by which the state goes. It is for reports of what happens at
+// this moment, and may be called from any goroutine.
+func (e *Engine) Now() batch.Instant { return e.clock.now() }
 
 // View lets a function look at the state, between two rounds and on the engine's
 // goroutine, and returns when what it has seen is durable. It has to be quick,
@@ -136,7 +142,10 @@ func (e *Engine) Run(ctx context.Context) error {
 	committer.Go(func() {
 		for r := range rounds {
 			// A commit that has begun is not given up on shutdown.
-			commits <- commit{r, e.store.Commit(context.WithoutCancel(ctx), r.Round)}
+			fault.Point("commit.before")
+			err := e.store.Commit(context.WithoutCancel(ctx), r.Round)
+			fault.Point("commit.after")
+			commits <- commit{r, err}
 		}
 	})
 	defer committer.Wait()
@@ -158,7 +167,7 @@ func (e *Engine) Run(ctx context.Context) error {
 			if len(waiting) == 0 {
 				waiting = e.inbox.take()
 			}
-			waiting = e.rounds.Fill(filling, batch.InstantOf(time.Now()), e.admit(waiting))
+			waiting = e.rounds.Fill(filling, e.clock.now(), e.admit(waiting))
 		}
 		if flight == nil && !filling.Empty() {
 			if e.rounds.Seal(filling) {
@@ -212,7 +221,7 @@ func (e *Engine) sleepUntil(timer *time.Timer, filling *Round, waiting []Call) {
 	case len(waiting) > 0:
 		timer.Reset(0)
 	case ok:
-		timer.Reset(max(0, time.Until(at.Time())))
+		timer.Reset(max(0, at.Time().Sub(e.clock.now().Time())))
 	default:
 		timer.Reset(time.Hour)
 	}

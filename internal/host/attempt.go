@@ -5,6 +5,7 @@ import (
 
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/driver"
+	"github.com/bargehq/barge/internal/fault"
 )
 
 // supervise is the life of an attempt.
@@ -27,14 +28,17 @@ func (s *Supervisor) supervise(ctx context.Context, a *attempt) {
 		return
 	}
 	durable := make(chan struct{})
+	fault.Point("ended.report")
 	s.o.Ended(a.id, end, func() { close(durable) })
 	select {
 	case <-durable:
 	case <-ctx.Done():
 		return // the driver still has it; the next start reports it again
 	}
+	fault.Point("remove.before")
 	for _, u := range t.units {
 		_ = s.retry(ctx, a, "remove", func() error { return s.o.Driver.Remove(ctx, u.id) })
+		fault.Point("remove.after")
 	}
 }
 

@@ -80,7 +80,7 @@ type Options struct {
 	Live func(ctx context.Context, id batch.AttemptID) (bool, error)
 	// Running and Ended take reports; they must not block. durable is called
 	// when the report cannot be lost any more.
-	Running func(id batch.AttemptID, at batch.Instant)
+	Running func(id batch.AttemptID)
 	Ended   func(id batch.AttemptID, end End, durable func())
 	Log     *slog.Logger
 }

@@ -68,7 +68,7 @@ func (m *machine) open() {
 		Driver: d, Logs: store, Log: slog.New(slog.DiscardHandler),
 		Load: func(context.Context, batch.AttemptID) (host.Job, error) { return m.job, nil },
 		Live: func(context.Context, batch.AttemptID) (bool, error) { return true, nil },
-		Running: func(batch.AttemptID, batch.Instant) {
+		Running: func(batch.AttemptID) {
 			m.mu.Lock()
 			defer m.mu.Unlock()
 			m.running = append(m.running, time.Since(m.began))

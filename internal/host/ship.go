@@ -6,6 +6,7 @@ import (
 
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/driver"
+	"github.com/bargehq/barge/internal/fault"
 	"github.com/bargehq/barge/internal/logs"
 )
 
@@ -52,6 +53,7 @@ func (s *Supervisor) ship(ctx context.Context, a *attempt, id batch.UnitID, w *l
 	if err != nil && !errors.Is(err, driver.ErrUnknown) {
 		return err
 	}
+	fault.Point("flush.before")
 	if flushErr := w.Flush(ctx); flushErr != nil {
 		return flushErr
 	}

@@ -98,7 +98,7 @@ func superviseStopped(t *testing.T, dir string, d driver.Driver, c host.Containe
 			return host.Job{Containers: []host.Container{c}}, nil
 		},
 		Live: func(context.Context, batch.AttemptID) (bool, error) { return true, nil },
-		Running: func(batch.AttemptID, batch.Instant) {
+		Running: func(batch.AttemptID) {
 			t.Error("it is reported as running after it was stopped")
 		},
 		Ended: func(_ batch.AttemptID, end host.End, durable func()) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/driver"
+	"github.com/bargehq/barge/internal/fault"
 )
 
 // task is an attempt under way: its containers, each with a goroutine of its
@@ -166,7 +167,8 @@ func (t *task) awaitStarted(ctx context.Context) bool {
 		}
 	}
 	if !isClosed(t.a.stop) { // terminated while it started, it is not seen to run
-		t.s.o.Running(t.a.id, batch.InstantOf(time.Now()))
+		fault.Point("running.report")
+		t.s.o.Running(t.a.id)
 	}
 	return true
 }
@@ -257,7 +259,11 @@ func (t *task) begin(ctx context.Context, u *unit) error {
 		case <-ctx.Done():
 		}
 	}()
-	return t.s.retry(ctx, t.a, "start", func() error { return t.s.o.Driver.Start(ctx, u.c.Spec) })
+	return t.s.retry(ctx, t.a, "start", func() error {
+		fault.Point("start.before")
+		defer fault.Point("start.after")
+		return t.s.o.Driver.Start(ctx, u.c.Spec)
+	})
 }
 
 // await waits for what the unit depends on.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/fault"
 )
 
 // round is what is stored in one transaction. It holds absolute values under
@@ -49,9 +50,11 @@ func (s *Store) commitRound(ctx context.Context) error {
 		return nil
 	}
 	now := batch.InstantOf(time.Now())
+	fault.Point("logs.before")
 	if err := inTx(ctx, s.write, func(tx *sql.Tx) error { return s.held.store(ctx, tx, now) }); err != nil {
 		return fmt.Errorf("store log lines: %w", err)
 	}
+	fault.Point("logs.after")
 	s.settle()
 	return nil
 }

@@ -81,10 +81,14 @@ func (s *server) allEnded(t *testing.T) map[string]types.JobSummary {
 	return listed
 }
 
+// tally is how much there was in an account.
+type tally struct{ orders, jobs, attempts, events, wrong int }
+
 // account waits for all orders and checks what became of each.
-func (s *server) account(t *testing.T, orders []*order) {
+func (s *server) account(t *testing.T, orders []*order) (all tally) {
 	t.Helper()
 	exist, jobs := s.settle(t, orders)
+	all.orders = len(exist)
 	for _, o := range exist {
 		for i, id := range o.ids() {
 			j, ok := jobs[id]
@@ -96,13 +100,25 @@ func (s *server) account(t *testing.T, orders []*order) {
 			if o.size > 0 {
 				child = i + 1
 			}
+			all.jobs, all.attempts = all.jobs+1, all.attempts+len(j.Attempts)
+			if o.after != nil && jobs[o.after.id].Status == types.JobStatusFailed {
+				checkNever(t, o, j)
+				continue
+			}
 			s.checkJob(t, o, j, child)
 		}
 		if o.size > 0 {
 			checkArray(t, o, jobs)
 		}
 	}
-	s.checkEvents(t, jobs)
+	all.events = s.checkEvents(t, jobs)
+	if s.journal != "" {
+		wrong := judge(readJournal(t, s.journal), exist, jobs)
+		all.wrong = len(wrong)
+		for _, w := range wrong {
+			t.Error(w)
+		}
+	}
 	until(t, "the driver to forget all attempts", func() bool {
 		if s.driver == "docker" {
 			return len(s.containers("--all")) == 0
@@ -110,6 +126,16 @@ func (s *server) account(t *testing.T, orders []*order) {
 		left, err := os.ReadDir(filepath.Join(s.data, "process", "output"))
 		return err != nil || len(left) == 0
 	})
+	return all
+}
+
+// checkNever looks at a job that depends on one that has failed.
+func checkNever(t *testing.T, o *order, j types.JobDetail) {
+	t.Helper()
+	reason := aws.ToString(j.StatusReason)
+	if ended := o.ended && reason == endReason; j.Status != types.JobStatusFailed || len(j.Attempts) > 0 || !ended && reason != "Dependent Job failed" {
+		t.Errorf("job %s depends on one that has failed, and is %s (%s) after %d attempts", *j.JobId, j.Status, reason, len(j.Attempts))
+	}
 }
 
 // checkArray compares an array job with its children.

@@ -8,7 +8,9 @@
 // script; the log of each attempt holds its lines once, in order and whole; an
 // array's summary is that of its children; every change of a job's state was told by an
 // event, in order. A submit without an answer may have
-// happened or not, but not by half.
+// happened or not, but not by half. TestTorture has jobs keep a journal of their
+// own beside that, by which [judge] looks for attempts that run twice or at once,
+// too often, too long or before what they depend on.
 //
 // There is nothing here but tests. They need Linux, since jobs are processes.
 // -crashes=50, or BARGE_CRASHES=50, kills more often than the default. Tests

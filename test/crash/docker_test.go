@@ -9,14 +9,17 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
-// TestKillsOfDocker kills a server whose jobs are containers, which are slower:
+// TestTortureDocker tortures a server whose jobs are containers, which are slower:
 // a fifth of the kills, under a fraction of the load.
-func TestKillsOfDocker(t *testing.T) {
+func TestTortureDocker(t *testing.T) {
 	t.Parallel()
 	s := newDockerServer(t)
-	kills(t, s, &load{pace: 500}, 2, max(3, *crashes/5))
+	began := time.Now()
+	c, l := newCampaign(s), &load{pace: 500}
+	c.report(l, kills(t, s, l, 2, max(3, *crashes/5), c.strike), time.Since(began))
 }
 
 // newDockerServer starts a server and makes what jobs need.

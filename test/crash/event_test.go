@@ -51,7 +51,7 @@ func (s *server) events(t *testing.T) (byJob map[string][]told, again int) {
 }
 
 // checkEvents sees that every change of state of the jobs was told, in order.
-func (s *server) checkEvents(t *testing.T, jobs map[string]types.JobDetail) {
+func (s *server) checkEvents(t *testing.T, jobs map[string]types.JobDetail) (n int) {
 	t.Helper()
 	var all map[string][]told
 	again := 0
@@ -64,7 +64,6 @@ func (s *server) checkEvents(t *testing.T, jobs map[string]types.JobDetail) {
 		}
 		return true
 	})
-	n := 0
 	for id, j := range jobs {
 		var path []string
 		starts, ended := 0, 0
@@ -96,4 +95,5 @@ func (s *server) checkEvents(t *testing.T, jobs map[string]types.JobDetail) {
 		}
 	}
 	t.Logf("%d events of %d jobs, %d came again", n, len(jobs), again)
+	return n
 }

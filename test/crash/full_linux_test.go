@@ -18,16 +18,9 @@ import (
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, "process")
-	if err := syscall.Mount("tmpfs", s.data, "tmpfs", 0, "size=16m"); err != nil {
-		need(t, "root", fmt.Errorf("mount a small disk: %w", err))
+	if err := s.smallDisk("size=16m"); err != nil {
+		need(t, "root", err)
 	}
-	t.Cleanup(func() {
-		s.kill()
-		s.endRunner(syscall.SIGTERM)
-		if err := syscall.Unmount(s.data, syscall.MNT_DETACH); err != nil {
-			t.Errorf("unmount: %v", err)
-		}
-	})
 	s.start()
 	if err := s.setUp(t.Context(), 8, "unused"); err != nil {
 		t.Fatal(err)

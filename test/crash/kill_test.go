@@ -18,10 +18,9 @@ const endReason = "not wanted any more"
 
 // load is what clients do to a server, and what they know of it.
 type load struct {
-	t     *testing.T
-	c     *client
-	marks string
-	pace  int // how long a submitter waits at most between two orders, in milliseconds
+	t    *testing.T
+	s    *server
+	pace int // how long a submitter waits at most between two orders, in milliseconds
 
 	mu     sync.Mutex // guards what follows
 	orders []*order
@@ -71,18 +70,21 @@ func (l *load) submitter(ctx context.Context, rng *rand.Rand, client int) {
 			{lines: 3, size: 2, pause: "0.5", attempts: 2, bad: 1},
 		}
 		o := kinds[rng.IntN(len(kinds))]
-		o.name, o.insists = fmt.Sprintf("c%d-%d", client, n), rng.IntN(2) == 0
+		o.name, o.insists, o.journal = fmt.Sprintf("c%d-%d", client, n), rng.IntN(2) == 0, l.s.journal
+		if before := l.pick(rng, 1); len(before) > 0 && rng.IntN(4) == 0 {
+			o.after = before[0]
+		}
 		// Not ctx: a submit that was cut off by the end of the test would
 		// be one more kind of crash.
-		err := o.submit(context.WithoutCancel(ctx), l.c, l.marks)
+		err := o.submit(context.WithoutCancel(ctx), l.s.client, l.s.marks)
 		l.count(0, err)
 		for o.insists && err != nil && ctx.Err() == nil {
 			pace(ctx, rng, 100)
-			err = o.submit(context.WithoutCancel(ctx), l.c, l.marks)
+			err = o.submit(context.WithoutCancel(ctx), l.s.client, l.s.marks)
 		}
 		if o.insists && err == nil && rng.IntN(4) == 0 {
 			pace(ctx, rng, 2000)
-			_ = o.submit(context.WithoutCancel(ctx), l.c, l.marks) // the server may be down again
+			_ = o.submit(context.WithoutCancel(ctx), l.s.client, l.s.marks) // the server may be down again
 		}
 		l.mu.Lock()
 		l.orders = append(l.orders, &o)
@@ -104,9 +106,9 @@ func (l *load) ender(ctx context.Context, rng *rand.Rand) {
 			}
 			var err error
 			if rng.IntN(2) == 0 {
-				_, err = l.c.batch.CancelJob(context.WithoutCancel(ctx), &batch.CancelJobInput{JobId: &id, Reason: aws.String(endReason)})
+				_, err = l.s.batch.CancelJob(context.WithoutCancel(ctx), &batch.CancelJobInput{JobId: &id, Reason: aws.String(endReason)})
 			} else {
-				_, err = l.c.batch.TerminateJob(context.WithoutCancel(ctx), &batch.TerminateJobInput{JobId: &id, Reason: aws.String(endReason)})
+				_, err = l.s.batch.TerminateJob(context.WithoutCancel(ctx), &batch.TerminateJobInput{JobId: &id, Reason: aws.String(endReason)})
 			}
 			l.count(2, err)
 		}
@@ -121,7 +123,7 @@ func (l *load) describer(ctx context.Context, rng *rand.Rand) {
 		for _, o := range l.pick(rng, 20) {
 			ids = append(ids, o.id)
 		}
-		jobs, err := l.c.describe(ctx, ids)
+		jobs, err := l.s.describe(ctx, ids)
 		if err != nil {
 			continue // the server is down
 		}
@@ -142,56 +144,5 @@ func pace(ctx context.Context, rng *rand.Rand, most int) {
 	select {
 	case <-time.After(time.Duration(rng.IntN(most)) * time.Millisecond):
 	case <-ctx.Done():
-	}
-}
-
-// TestKills kills the server at random moments while clients are busy.
-func TestKills(t *testing.T) {
-	t.Parallel()
-	s := newServer(t, "process")
-	s.start()
-	if err := s.setUp(t.Context(), 16, "unused"); err != nil {
-		t.Fatal(err)
-	}
-	kills(t, s, &load{pace: 120}, 3, *crashes)
-}
-
-// kills kills the server so many times under the load of so many submitters, and
-// accounts for all that they asked for.
-func kills(t *testing.T, s *server, l *load, submitters, crashes int) {
-	t.Helper()
-	t.Logf("-seed=%d, %d crashes", *seed, crashes)
-	rng := func(n uint64) *rand.Rand { return rand.New(rand.NewPCG(uint64(*seed), n)) }
-	l.t, l.c, l.marks, l.last = t, s.client, s.marks, make(map[string]types.JobStatus)
-	ctx, cancel := context.WithCancel(t.Context())
-	var clients sync.WaitGroup
-	for i := range submitters {
-		clients.Go(func() { l.submitter(ctx, rng(uint64(i)), i) })
-	}
-	clients.Go(func() { l.ender(ctx, rng(10)) })
-	clients.Go(func() { l.describer(ctx, rng(11)) })
-
-	moment := rng(12)
-	for range crashes {
-		pace(ctx, moment, 1500)
-		switch moment.IntN(6) {
-		case 0:
-			s.stop()
-		case 1: // again while it starts
-			s.kill()
-			s.launch()
-			pace(ctx, moment, 150)
-			s.kill()
-		default:
-			s.kill()
-		}
-		s.start()
-	}
-	cancel()
-	clients.Wait()
-	s.account(t, l.orders)
-	t.Logf("%d submits and %d ends were acknowledged; %d and %d had no answer", l.saw[0], l.saw[2], l.saw[1], l.saw[3])
-	if l.saw[0] < crashes {
-		t.Errorf("only %d submits were acknowledged over %d crashes: that shows little", l.saw[0], crashes)
 	}
 }

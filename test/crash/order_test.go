@@ -15,8 +15,25 @@ import (
 // file GATE, writes down that the attempt has come to its end, and exits with 3
 // before attempt GOOD and as the child BAD of an array, else with 0. Where there
 // is no MARKS it writes nothing down.
+//
+// In the directory JOURNAL all jobs write to one file, in the order in which
+// things happen, by a clock that nobody sets; and an attempt holds a lock as
+// long as it or a child of it lives.
 const script = `
 if [ "$MARKS" ]; then echo $AWS_BATCH_JOB_ATTEMPT >>"$MARKS/$AWS_BATCH_JOB_ID"; fi
+note() {
+	if [ "$JOURNAL" ]; then
+		read up rest </proc/uptime
+		echo "$1 $AWS_BATCH_JOB_ID $AWS_BATCH_JOB_ATTEMPT $up $2" >>"$JOURNAL/log"
+	fi
+}
+if [ "$JOURNAL" ]; then
+	exec 2>/dev/null # where a shell with a trap says that its child was terminated
+	exec 9>>"$JOURNAL/lock-$AWS_BATCH_JOB_ID"
+	flock -n 9 || note twice
+	note begin
+	trap 'note term; exit 143' TERM
+fi
 i=0
 while [ $i -lt $LINES ]; do
 	i=$((i + 1))
@@ -24,9 +41,11 @@ while [ $i -lt $LINES ]; do
 	if [ "$PAUSE" ]; then sleep $PAUSE; fi
 done
 while [ "$GATE" ] && [ ! -e "$GATE" ] && [ $AWS_BATCH_JOB_ATTEMPT -le $GATED ]; do sleep 0.1; done
+code=0
+if [ $AWS_BATCH_JOB_ATTEMPT -lt $GOOD ] || [ "$AWS_BATCH_JOB_ARRAY_INDEX" = "$BAD" ]; then code=3; fi
 if [ "$MARKS" ]; then echo $AWS_BATCH_JOB_ATTEMPT >>"$MARKS/$AWS_BATCH_JOB_ID.end"; fi
-if [ $AWS_BATCH_JOB_ATTEMPT -lt $GOOD ] || [ "$AWS_BATCH_JOB_ARRAY_INDEX" = "$BAD" ]; then exit 3; fi
-exit 0`
+note end $code
+exit $code`
 
 // order is a job that was asked for.
 type order struct {
@@ -38,6 +57,9 @@ type order struct {
 	bad      int    // the child of an array that exits with 3, from 1; or zero
 	gate     string // a file to wait for
 	gated    int    // the last attempt that waits for it; all of them if zero
+	timeout  int32  // of an attempt, in seconds; none if zero
+	after    *order // what it depends on, which has an answer; or nil
+	journal  string // a directory for what all jobs write down; or empty
 
 	name string
 	// insists says that it is asked for again with the same token until there
@@ -64,7 +86,14 @@ func (o *order) submit(ctx context.Context, c *client, marks string) error {
 		ContainerOverrides: &types.ContainerOverrides{Environment: []types.KeyValuePair{
 			variable("LINES", strconv.Itoa(o.lines)), variable("PAUSE", o.pause), variable("GOOD", strconv.Itoa(max(1, o.good))),
 			variable("BAD", strconv.Itoa(o.bad-1)), variable("GATE", o.gate), variable("GATED", strconv.Itoa(gated)), variable("MARKS", marks),
+			variable("JOURNAL", o.journal),
 		}},
+	}
+	if o.timeout > 0 {
+		in.Timeout = &types.JobTimeout{AttemptDurationSeconds: &o.timeout}
+	}
+	if o.after != nil {
+		in.DependsOn = []types.JobDependency{{JobId: &o.after.id}}
 	}
 	if o.insists {
 		in.Tags = map[string]string{"barge:client-token": o.name}
@@ -95,6 +124,9 @@ func (o *order) ids() []string {
 // codes are the exit codes of the attempts of a job that is left alone. child is
 // counted from 1, and 0 for a job that is no child.
 func (o *order) codes(child int) []int32 {
+	if o.timeout > 0 {
+		return []int32{143}
+	}
 	var codes []int32
 	for n := 1; n <= max(1, o.attempts); n++ {
 		if n < o.good || child > 0 && child == o.bad {

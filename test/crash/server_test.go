@@ -19,6 +19,7 @@ import (
 
 var (
 	crashes = flag.Int("crashes", 0, "how often to kill the server (default $BARGE_CRASHES, or 5)")
+	pause   = flag.Int("pause", 120, "how long each client waits at most before it submits again, in milliseconds")
 	seed    = flag.Int64("seed", 0, "seed of the random choices (default: the time)")
 )
 
@@ -47,7 +48,13 @@ func buildAndRun(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	binary = filepath.Join(dir, "barge")
-	build := exec.Command("go", "build", "-o", binary, "github.com/bargehq/barge/cmd/barge")
+	// With the points at which it can be ended; and with the race detector where
+	// this program has it.
+	args := []string{"build", "-tags", "torture", "-o", binary}
+	if raced {
+		args = append(args, "-race")
+	}
+	build := exec.Command("go", append(args, "github.com/bargehq/barge/cmd/barge")...)
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
 		return 1
@@ -104,6 +111,10 @@ type server struct {
 	driver  string
 	// eventsFile gets the events.
 	eventsFile string
+	fault      string // for the next process, see internal/fault
+	journal    string // a directory for what jobs write down for [judge]; or empty
+	clock      string // a file with how far the server's clock is off
+	mounted    bool   // data is a disk of its own
 	cmd        *exec.Cmd
 	exited     chan struct{}
 	*client
@@ -117,7 +128,7 @@ func newServer(t *testing.T, driver string) *server {
 	}
 	s := &server{
 		t: t, data: t.TempDir(), marks: t.TempDir(), address: l.Addr().String(), driver: driver,
-		eventsFile: filepath.Join(t.TempDir(), "events"),
+		eventsFile: filepath.Join(t.TempDir(), "events"), clock: filepath.Join(t.TempDir(), "clock"),
 	}
 	s.client = newClient(s.address)
 	if err := l.Close(); err != nil {
@@ -126,12 +137,39 @@ func newServer(t *testing.T, driver string) *server {
 	t.Cleanup(func() {
 		s.kill()
 		s.endRunner(syscall.SIGTERM)
+		s.checkRaces()
 		if t.Failed() {
 			t.Logf("the server's log:\n%s", tail(filepath.Join(s.data, "serve.log")))
 			t.Logf("the runner's log:\n%s", tail(filepath.Join(s.data, "process", "runner.log")))
 		}
+		if s.mounted {
+			// Detached: whoever looks at all mounts may hold this one for a moment.
+			if err := syscall.Unmount(s.data, syscall.MNT_DETACH); err != nil {
+				t.Errorf("unmount: %v", err)
+			}
+		}
 	})
 	return s
+}
+
+// smallDisk makes the data directory a disk in memory, which takes root's rights.
+func (s *server) smallDisk(options string) error {
+	if err := syscall.Mount("tmpfs", s.data, "tmpfs", 0, options); err != nil {
+		return fmt.Errorf("mount a small disk: %w", err)
+	}
+	s.mounted = true
+	return nil
+}
+
+// checkRaces looks for what the race detector has found in the server or its
+// runner.
+func (s *server) checkRaces() {
+	for _, path := range []string{filepath.Join(s.data, "serve.log"), filepath.Join(s.data, "process", "runner.log")} {
+		text, err := os.ReadFile(path)
+		if _, race, found := strings.Cut(string(text), "WARNING: DATA RACE"); err == nil && found {
+			s.t.Errorf("%s tells of a data race:%s", filepath.Base(path), race[:min(len(race), 4000)])
+		}
+	}
 }
 
 func tail(path string) string {
@@ -152,7 +190,8 @@ func (s *server) launch() {
 	}
 	defer log.Close()
 	cmd := exec.Command(binary, "serve", "--driver", s.driver, "--data", s.data, "--listen", s.address, "--events-file", s.eventsFile)
-	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Stderr = log // what it greets with is of no use here
+	cmd.Env = append(os.Environ(), "BARGE_FAULT="+s.fault, "BARGE_FAULT_CLOCK="+s.clock)
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
@@ -169,6 +208,9 @@ func (s *server) start() {
 	s.t.Helper()
 	s.launch()
 	until(s.t, "the server to answer", func() bool {
+		if s.down() && s.fault != "" && killed(s.cmd.ProcessState) {
+			return true // it came to its point while it started
+		}
 		if s.down() {
 			s.t.Fatalf("the server ended by itself: %v", s.cmd.ProcessState)
 		}
@@ -179,6 +221,11 @@ func (s *server) start() {
 		_ = r.Body.Close()
 		return r.StatusCode == http.StatusOK
 	})
+}
+
+func killed(p *os.ProcessState) bool {
+	status, ok := p.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
 }
 
 func (s *server) down() bool {

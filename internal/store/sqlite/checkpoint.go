@@ -5,6 +5,8 @@ import (
 	"errors"
 
 	"modernc.org/sqlite"
+
+	"github.com/bargehq/barge/internal/fault"
 )
 
 const (
@@ -51,10 +53,12 @@ func (s *Store) empty(ctx context.Context) error {
 	if _, err := s.checkpoint.number(ctx, "PRAGMA wal_checkpoint(PASSIVE)"); err != nil {
 		return s.explain(err)
 	}
+	fault.Point("checkpoint.half")
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	busy, err := s.checkpoint.number(ctx, "PRAGMA wal_checkpoint(RESTART)")
 	s.pages = 0
+	fault.Point("checkpoint.done")
 	if err != nil {
 		return s.explain(err)
 	}

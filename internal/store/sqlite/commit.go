@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/bargehq/barge/internal/core"
+	"github.com/bargehq/barge/internal/fault"
 	"github.com/bargehq/barge/internal/store"
 )
 
@@ -129,8 +130,10 @@ func (w *writer) round(r store.Round) error {
 	if _, err := w.begin.run(); err != nil {
 		return err
 	}
+	fault.Point("store.write")
 	err := w.write(r)
 	if err == nil {
+		fault.Point("store.commit")
 		if _, err = w.commit.run(); err == nil {
 			return nil
 		}
