@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -15,9 +16,9 @@ import (
 )
 
 type simulateFlags struct {
-	trace, policies, starts string
-	vcpus                   int64
-	asJSON                  bool
+	trace, policies, starts, chart string
+	vcpus                          int64
+	asJSON                         bool
 }
 
 func newSimulateCommand() *cobra.Command {
@@ -45,6 +46,7 @@ policy, and one with a list of "policies" for several.`,
 	flags.Int64Var(&f.vcpus, "vcpus", 0, "vCPUs of the machine that the trace runs on; those of the trace's header if not given")
 	flags.StringVar(&f.policies, "policy", "strict", "how queues choose: strict, fair-share; several with commas")
 	flags.StringVar(&f.starts, "starts", "", "write when each job ran to this CSV file (of one policy)")
+	flags.StringVar(&f.chart, "chart", "", "draw vCPUs and waiting jobs over time into this SVG file")
 	flags.BoolVar(&f.asJSON, "json", false, "print a JSON object")
 	return cmd
 }
@@ -75,6 +77,11 @@ func (f *simulateFlags) run(out io.Writer) error {
 			return err
 		}
 	}
+	if f.chart != "" {
+		if err := writeChart(f.chart, fmt.Sprintf("%s on %d vCPUs", filepath.Base(f.trace), f.vcpus), results); err != nil {
+			return err
+		}
+	}
 	switch {
 	case !f.asJSON:
 		return simulate.Compare(out, results)
@@ -100,13 +107,20 @@ func (f *simulateFlags) scenario() (simulate.Scenario, error) {
 	if err != nil {
 		return simulate.Scenario{}, fmt.Errorf("%s: %w", f.trace, err)
 	}
-	n := f.vcpus
-	if n == 0 {
-		if n, err = strconv.ParseInt(t.Header["MaxProcs"], 10, 64); err != nil {
+	if f.vcpus == 0 {
+		if f.vcpus, err = strconv.ParseInt(t.Header["MaxProcs"], 10, 64); err != nil {
 			return simulate.Scenario{}, fmt.Errorf("%s does not say MaxProcs: --vcpus is needed", f.trace)
 		}
 	}
-	return t.Scenario(n)
+	return t.Scenario(f.vcpus)
+}
+
+func writeChart(path, title string, results []*simulate.Result) error {
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(simulate.Chart(file, title, results), file.Close())
 }
 
 // writeStarts writes a line for each job.

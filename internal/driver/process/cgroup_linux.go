@@ -118,11 +118,11 @@ func (c *cgroups) lane() (*lane, error) {
 // lane is a cgroup, in each of our hierarchies for version 1.
 type lane struct {
 	c                    *cgroups
-	dirs                 []string // the one with memory first
+	dirs                 []string    // the one with memory first
 	files                []*controls // of dirs
-	memoryMiB, milliVCPU int64    // as asked for; zero is no limit, or the usual share
-	oomKills             int64    // seen so far
-	exceeded             bool     // the limit, before it was set
+	memoryMiB, milliVCPU int64       // as asked for; zero is no limit, or the usual share
+	oomKills             int64       // seen so far
+	exceeded             bool        // the limit, before it was set
 
 	events *os.File
 	procs  *os.File
