@@ -10,6 +10,7 @@ import (
 // each run of children that are alike.
 type array struct {
 	size, maxRunning int32
+	pausing          int32 // children that wait until they may be tried again
 	counts           [batch.JobStates]int32
 
 	// own are the children with a row of their own: those that have started,
@@ -107,6 +108,7 @@ func (s *State) enqueue(j *job) {
 			}
 			p.queue.waiting.Touch()
 		}
+		j.pause()
 		j = p
 	}
 	if want, line := j.waitsToStart(), j.line(); want != line.Has(j) {
@@ -117,6 +119,7 @@ func (s *State) enqueue(j *job) {
 		}
 		j.tellShare()
 	}
+	j.countWanted()
 }
 
 // newChild makes the record of a child that had none and is in the given state.

@@ -1,6 +1,9 @@
 package core
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/core/fit"
 )
@@ -18,6 +21,11 @@ const (
 	MaxResource    Block = 1 // it needs more vCPUs than an environment may have
 	JobRequirement Block = 2 // it needs more than any host has
 	Undetermined   Block = 3 // for ten minutes no environment has had a host
+	Capacity       Block = 4 // there is no capacity of an instance type that fits
+	// UnsupportedType is that no instance type that fits is offered, or not as
+	// the environments say.
+	UnsupportedType Block = 5
+	ActionRequired  Block = 6 // all environments are INVALID
 )
 
 // undeterminedAfter is how long a head waits for any host at all before AWS's
@@ -33,13 +41,20 @@ func (b Block) Reason() string {
 		return "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT"
 	case Undetermined:
 		return "UNDETERMINED"
+	case Capacity:
+		return "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY"
+	case UnsupportedType:
+		return "MISCONFIGURATION:EC2_INSTANCE_CONFIGURATION_UNSUPPORTED"
+	case ActionRequired:
+		return "ACTION_REQUIRED"
 	case Unblocked:
 	}
 	return ""
 }
 
-// StatusReason is what AWS says of the job.
-func (b Block) StatusReason() string {
+// StatusReason is what AWS says of the job. The name is that of an instance type,
+// for Capacity only.
+func (b Block) StatusReason(name string) string {
 	switch b {
 	case MaxResource:
 		return b.Reason() + " - CE(s) associated with the job queue cannot meet the CPU requirement of the job."
@@ -47,19 +62,27 @@ func (b Block) StatusReason() string {
 		return b.Reason() + " - The job resource requirement (vCPU/memory/GPU) is higher than that can be met by the CE(s) attached to the job queue."
 	case Undetermined:
 		return b.Reason() + " - Batch job is blocked, root cause is undetermined."
+	case Capacity:
+		return b.Reason() + " - Service cannot fulfill the capacity requested for instance type [" + name + "]"
+	case UnsupportedType:
+		return b.Reason() + " - Your compute environment associated with this job queue has an unsupported instance type configuration."
+	case ActionRequired:
+		return b.Reason() + " - CE(s) associated with the job queue are invalid."
 	case Unblocked:
 	}
 	return ""
 }
 
-// blockOf finds the block that a stored status reason speaks of.
-func blockOf(statusReason string) Block {
-	for b := MaxResource; b <= Undetermined; b++ {
-		if b.StatusReason() == statusReason {
-			return b
+// blockOf finds the block, and the instance type, that a stored status reason
+// speaks of.
+func blockOf(statusReason string) (b Block, name string) {
+	for b = MaxResource; b <= ActionRequired; b++ {
+		before, behind, _ := strings.Cut(b.StatusReason("\x00"), "\x00")
+		if rest, ok := strings.CutPrefix(statusReason, before); ok && strings.HasSuffix(rest, behind) {
+			return b, strings.TrimSuffix(rest, behind)
 		}
 	}
-	return Unblocked
+	return Unblocked, ""
 }
 
 // TimeLimit is how long a job may be at the head of its queue with a block
@@ -82,6 +105,7 @@ type head struct {
 	// gets a row of its own for it.
 	job       *job
 	block     Block
+	blockType string // the instance type that it speaks of
 	blockedAt batch.Instant
 
 	found found
@@ -113,8 +137,9 @@ func (s *State) lookAtHeads(now batch.Instant, out *Output) {
 		if !ok {
 			continue
 		}
-		if block := s.blockAt(now, q, j); block != q.head.block {
+		if block, name := s.blockAt(now, q, j); block != q.head.block {
 			s.unblock(q, out)
+			q.head.blockType = name
 			s.block(now, q, j, block, out)
 		}
 	}
@@ -161,10 +186,13 @@ func (s *State) unblock(q *queue, out *Output) {
 
 // blockAt says what blocks the head of a queue, by the order in which the
 // conditions are looked at: the first one counts.
-func (s *State) blockAt(now batch.Instant, q *queue, j *job) Block {
+func (s *State) blockAt(now batch.Instant, q *queue, j *job) (block Block, name string) {
 	h := &q.head
 	if q.row.ServiceEnvironment != 0 || len(q.environ) == 0 {
-		return Unblocked // nothing starts service jobs yet
+		return Unblocked, "" // nothing starts service jobs yet
+	}
+	if !slices.ContainsFunc(q.environ, func(e *environment) bool { return e.fleet == nil || e.fleet.row.Invalid == "" }) {
+		return ActionRequired, ""
 	}
 	f := &h.found
 	if f.config != s.config || f.shape != j.shape {
@@ -173,7 +201,11 @@ func (s *State) blockAt(now batch.Instant, q *queue, j *job) Block {
 	}
 	if f.misfit != Unblocked && (f.sure || f.misfit == h.block) {
 		h.noHost = 0
-		return f.misfit
+		return f.misfit, ""
+	}
+	if block, name = s.shortage(now, q, j); block != Unblocked {
+		h.noHost = 0
+		return block, name
 	}
 	switch {
 	case !s.hostless(q, j):
@@ -182,9 +214,9 @@ func (s *State) blockAt(now batch.Instant, q *queue, j *job) Block {
 		h.noHost = now
 	}
 	if h.noHost != 0 && (now >= h.noHost+undeterminedAfter || h.block == Undetermined) {
-		return Undetermined
+		return Undetermined, ""
 	}
-	return Unblocked
+	return Unblocked, ""
 }
 
 // misfit says whether none of a queue's environments could hold the job if it
@@ -195,7 +227,7 @@ func (s *State) misfit(q *queue, j *job) (block Block, sure bool) {
 	var saw [verdicts]bool
 	for _, e := range q.environ {
 		enabled = enabled || e.row.Enabled
-		saw[e.verdict(s.shapes.Groups(j.shape))] = true
+		saw[e.verdict(s.shapes.Groups(j.shape), j.gang != nil)] = true
 	}
 	switch {
 	case !enabled || saw[holds]:
@@ -218,7 +250,10 @@ const (
 	verdicts
 )
 
-func (e *environment) verdict(groups []fit.Group) verdict {
+func (e *environment) verdict(groups []fit.Group, gang bool) verdict {
+	if e.fleet != nil {
+		return e.fleet.verdict(e.row.MaxVCPU, groups, gang)
+	}
 	if e.row.MaxVCPU == 0 {
 		return unknown // its hosts are somebody else's to bring
 	}
@@ -254,7 +289,7 @@ func (s *State) hostless(q *queue, j *job) bool {
 			continue
 		}
 		enabled = true
-		if e.hosts.Ready() > 0 {
+		if e.hosts.Ready() > 0 || e.launches() {
 			return false
 		}
 	}

@@ -108,14 +108,14 @@ func (s *State) Check() error {
 	}
 	for _, h := range s.hosts {
 		if want := h.Capacity.Sub(used[h]); h.Free != want {
-			bad("host %s has %s free, a recount says %s", h.name, h.Free, want)
+			bad("host %s has %s free, a recount says %s", h.row.Name, h.Free, want)
 		}
 		if !(batch.Resources{}).Fits(h.Free) {
-			bad("host %s is oversubscribed: %s free", h.name, h.Free)
+			bad("host %s is oversubscribed: %s free", h.row.Name, h.Free)
 		}
 		for j := range h.live {
 			if j.host != h || !j.state.Live() && !j.reserved() || s.jobs[j.ref] != j {
-				bad("host %s holds job %s, which is %s", h.name, j.ref, j.state)
+				bad("host %s holds job %s, which is %s", h.row.Name, j.ref, j.state)
 			}
 		}
 	}
@@ -136,6 +136,9 @@ func (s *State) Fingerprint() uint64 {
 	write(s.last)
 	for _, e := range s.environmentList {
 		write(e.row)
+		if e.fleet != nil {
+			write(e.fleet.row)
+		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.services)) {
 		write(s.services[id])
@@ -164,7 +167,7 @@ func (s *State) Fingerprint() uint64 {
 	}
 	slices.SortFunc(hosts, func(a, b *host) int { return int(a.ID - b.ID) })
 	for _, x := range hosts {
-		write(x.row(), x.Free)
+		write(x.stored(), x.Free)
 	}
 	for _, row := range s.consumableRows() {
 		write(row)

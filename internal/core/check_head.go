@@ -24,6 +24,9 @@ func (s *State) checkHead(q *queue, bad func(string, ...any)) {
 	}
 	over := false
 	for _, e := range q.environ {
+		if e.fleet != nil {
+			continue // see [fleet.verdict]
+		}
 		var empty fit.Index
 		for _, f := range e.hosts.Hosts() {
 			empty.Add(&fit.Host{ID: f.ID, Capacity: f.Capacity, Free: f.Capacity, Ready: true})
@@ -37,7 +40,7 @@ func (s *State) checkHead(q *queue, bad func(string, ...any)) {
 			bad("job %s is blocked, and environment %s could hold it", h.ref, e.row.Name)
 		}
 	}
-	if h.block == MaxResource && !over {
+	if h.block == MaxResource && !over && s.fleets == 0 {
 		bad("job %s is blocked for its vCPUs, and no environment has too few", h.ref)
 	}
 }
@@ -126,6 +129,9 @@ func (s *State) checkObstacles(q *queue, j *job, h *Head, bad func(string, ...an
 		}
 		_, fits := free.Spread(s.shapes.Groups(j.shape))
 		fits = fits && e.row.Enabled && used.MilliVCPU+s.shapes.Need(j.shape).MilliVCPU <= e.row.MaxVCPU
+		if e.fleet != nil {
+			fits = s.fits(e, j)
+		}
 		fits = fits && (e.machine == nil || s.shapes.Need(j.shape).Fits(machine))
 		takes = takes || fits
 		if o := h.Environments[i]; fits != (o.Limit == LimitNone) || o.Environment != e.row.Name {

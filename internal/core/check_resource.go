@@ -14,6 +14,7 @@ func (s *State) checkResources(used map[*host]batch.Resources, bad func(string, 
 	}
 	for _, e := range s.environmentList {
 		s.checkEnvironment(e, used, bad)
+		s.checkFleet(e, bad)
 	}
 	if len(s.queueList) != len(s.queues) || len(s.queueNames) != len(s.queues) {
 		bad("%d queues are listed, %d named, of %d", len(s.queueList), len(s.queueNames), len(s.queues))
@@ -34,6 +35,7 @@ func (s *State) checkEnvironment(e *environment, used map[*host]batch.Resources,
 		bad("environment %s is filed under another name", name)
 	}
 	var held int64
+	named := 0
 	for _, f := range e.hosts.Hosts() {
 		h := s.hosts[f.ID]
 		if h == nil || h.environment != e {
@@ -41,12 +43,15 @@ func (s *State) checkEnvironment(e *environment, used map[*host]batch.Resources,
 			continue
 		}
 		held += used[h].MilliVCPU
+		if h.row.Name != "" {
+			named++
+		}
 	}
 	if err := e.hosts.Check(); err != nil {
 		bad("environment %s: %w", name, err)
 	}
-	if len(e.named) != e.hosts.Len() {
-		bad("environment %s has %d hosts, %d names", name, e.hosts.Len(), len(e.named))
+	if named != len(e.named) {
+		bad("environment %s has %d hosts with names, %d names", name, named, len(e.named))
 	}
 	if held != e.used {
 		bad("environment %s counts %d vCPUs in use, a recount says %d", name, e.used, held)
@@ -66,7 +71,7 @@ func (s *State) checkEnvironment(e *environment, used map[*host]batch.Resources,
 	}
 	for _, f := range e.hosts.Hosts() {
 		for j := range s.hosts[f.ID].live {
-			if !j.stopping() && !slices.Contains(s.evictions[at].live, j) {
+			if !j.stopping() && !slices.Contains(s.evictions[at].live, j) && e.fleet == nil {
 				bad("job %s runs on in environment %s, which is being deleted", j.ref, name)
 			}
 		}

@@ -21,21 +21,27 @@ func (s *State) stepCreateEnvironment(now batch.Instant, in CreateEnvironment, o
 	e := s.addEnvironment(row)
 	s.config++
 	out.Changes = append(out.Changes, EnvironmentPut{row})
+	if in.Fleet != nil {
+		e.fleet = s.newFleet(FleetRow{Environment: row.ID, Fleet: *in.Fleet, Generation: 1})
+		e.putFleet(out)
+	}
 	e.scale(out)
 	out.Reply = Reply{ID: row.ID}
 	return nil
 }
 
 // stepUpdateEnvironment changes what the environment allows. Nothing that runs
-// is stopped for it: a disabled environment, and one that has become smaller,
-// just start nothing more.
-func (s *State) stepUpdateEnvironment(in UpdateEnvironment, out *Output) *batch.Error {
+// is stopped for it, unless instances are to be replaced: a disabled
+// environment, and one that has become smaller, just start nothing more.
+func (s *State) stepUpdateEnvironment(now batch.Instant, in UpdateEnvironment, out *Output) *batch.Error {
 	e := s.environmentNames[in.Name]
 	switch {
 	case e == nil:
 		return batch.Errorf(batch.NotFound, "%s does not exist", in.Name)
-	case e.row.Status != Valid:
+	case e.row.Status != Valid, e.fleet != nil && e.fleet.row.UpdatedAt != 0:
 		return batch.Errorf(batch.Conflict, "Cannot update, "+beingModified)
+	case e.fleet == nil && in.Fleet != nil:
+		return batch.Errorf(batch.Invalid, "An environment of one host cannot become one of instances.")
 	}
 	scale := !e.row.Enabled && in.Enabled || e.row.MaxVCPU != in.MaxVCPU
 	e.row.Enabled, e.row.MaxVCPU = in.Enabled, in.MaxVCPU
@@ -43,7 +49,9 @@ func (s *State) stepUpdateEnvironment(in UpdateEnvironment, out *Output) *batch.
 	row := e.row
 	row.Spec = in.Spec
 	out.Changes = append(out.Changes, EnvironmentPut{row})
-	if scale {
+	if e.fleet != nil {
+		s.updateFleet(now, e, in, out)
+	} else if scale {
 		e.scale(out)
 	}
 	out.Reply = Reply{ID: row.ID}
@@ -81,6 +89,9 @@ func (s *State) stepDeleteEnvironment(in DeleteEnvironment, out *Output) *batch.
 // scale asks for the hosts that the environment may have. One that has hosts
 // and may have none still needs them for what runs there.
 func (e *environment) scale(out *Output) {
+	if e.fleet != nil {
+		return // see scale.go
+	}
 	if e.row.Enabled && e.row.MaxVCPU > 0 || e.hosts.Len() > 0 {
 		e.asked = true
 		out.Effects = append(out.Effects, Scale{Environment: e.row.ID, VCPU: e.row.MaxVCPU, Machine: e.row.Machine})
@@ -89,16 +100,16 @@ func (e *environment) scale(out *Output) {
 
 // allows reports whether the environment may give that much more to jobs. The
 // limit is its own, whatever its hosts have room for: they follow later when it
-// is lowered. So is that of the machine, which others have a part of.
+// is lowered. So is that of the machine, which others have a part of. Instances
+// of a fleet were launched within the limit and take what they have room for.
 func (e *environment) allows(need batch.Resources) bool {
-	return e.used+need.MilliVCPU <= e.row.MaxVCPU && (e.machine == nil || need.Fits(e.machine.free()))
+	return e.fleet != nil || e.used+need.MilliVCPU <= e.row.MaxVCPU && (e.machine == nil || need.Fits(e.machine.free()))
 }
 
-// eviction stops, slice by slice, what runs in an environment that is being
-// deleted.
+// eviction stops, slice by slice, what runs on hosts that are to go.
 type eviction struct {
-	environment *environment
-	live        []*job // not looked at yet
+	environment *environment // that is removed when it is empty; nil if it is not to be
+	live        []*job       // not looked at yet
 }
 
 func (s *State) eviction(e *environment) *eviction {
@@ -116,22 +127,29 @@ func (s *State) evictOn(out *Output) (more bool) {
 	for _, v := range s.evictions {
 		n := min(budget, len(v.live))
 		for _, j := range v.live[:n] {
-			s.evict(v.environment, j, out)
+			s.evict(j, out)
 		}
 		v.live = v.live[n:]
 		budget -= n
 		more = more || len(v.live) > 0
 	}
-	s.evictions = slices.DeleteFunc(s.evictions, func(v *eviction) bool { return s.removeEnvironment(v.environment, out) })
+	s.evictions = slices.DeleteFunc(s.evictions, func(v *eviction) bool {
+		if v.environment == nil {
+			return len(v.live) == 0
+		}
+		return s.removeEnvironment(v.environment, out)
+	})
 	return more
 }
 
-// evict stops a job that is live in the environment; with a node its whole gang.
-func (s *State) evict(e *environment, j *job, out *Output) {
+// evict stops a job that is live on a host that is to go; with a node its whole
+// gang.
+func (s *State) evict(j *job, out *Output) {
+	goes := j.host.stopped || j.host.environment.row.Status == Deleting
 	if j.isNode() {
 		j = j.parent
 	}
-	if !j.state.Live() || j.host.environment != e || j.stopping() || j.gang != nil && j.gang.ended != nil {
+	if !goes || !j.state.Live() || j.stopping() || j.gang != nil && j.gang.ended != nil {
 		return
 	}
 	j.flags |= Evicted
@@ -140,11 +158,14 @@ func (s *State) evict(e *environment, j *job, out *Output) {
 }
 
 // hostGone is said of the end of an attempt whose host has gone.
-func hostGone(h *host) string { return fmt.Sprintf(reasonHostLost, h.name) }
+func hostGone(h *host) string { return fmt.Sprintf(reasonHostLost, h.row.Name) }
 
 // removeEnvironment removes an environment with its hosts, unless they hold
 // something. Its row and theirs stay, for the jobs that refer to them.
 func (s *State) removeEnvironment(e *environment, out *Output) bool {
+	if e.fleet != nil && e.hosts.Len() > 0 {
+		return false // until they are known to be terminated
+	}
 	for _, f := range e.hosts.Hosts() {
 		if len(s.hosts[f.ID].live) > 0 {
 			return false
@@ -159,6 +180,10 @@ func (s *State) removeEnvironment(e *environment, out *Output) bool {
 	row := e.row
 	row.Status = Deleted
 	out.Changes = append(out.Changes, EnvironmentPut{row})
+	if e.fleet != nil {
+		s.fleets--
+		out.Changes = append(out.Changes, FleetDrop{row.ID})
+	}
 	dropTags(Tagged{TagEnvironment, row.ID}, out)
 	return true
 }

@@ -99,6 +99,12 @@ func (s *State) spotsFor(p *job) []*host {
 		if !e.row.Enabled || !e.allows(s.shapes.Need(p.shape)) {
 			continue
 		}
+		if e.fleet != nil {
+			if hosts := s.groupFor(e, p); hosts != nil {
+				return hosts
+			}
+			continue
+		}
 		shares, ok := e.hosts.SpreadFor(p.shape, s.shapes.Groups(p.shape))
 		if !ok {
 			continue
@@ -141,6 +147,7 @@ func (s *State) startGang(now batch.Instant, p *job, spots []*host, out *Output)
 	if g.nodes == nil {
 		s.makeNodes(p)
 	}
+	s.startGroup(p.queue, spots, out)
 	for i, n := range g.nodes {
 		n.attempt, n.host, n.scheduled = p.attempt, spots[i], now
 		n.host.hold(n, s.shapes.Need(n.shape))

@@ -14,44 +14,57 @@ func (s *State) stepHostSeen(now batch.Instant, in HostSeen, out *Output) *batch
 	if e == nil {
 		return batch.Errorf(batch.NotFound, "host %s: no compute environment %d", in.Name, in.Environment)
 	}
+	if e.fleet != nil {
+		s.stepInstanceSeen(now, e, in, out)
+		return nil
+	}
 	e.asked = false
 	s.config++
 	if e.machine != nil {
 		e.machine.seen(in.Capacity)
 	}
-	if h := e.named[in.Name]; h != nil {
+	if h := s.hostNamed(e, 0, in.Name); h != nil {
 		s.hostBack(h, in.Capacity, out)
 		return nil
 	}
 	s.last.Host++
 	row := HostRow{ID: s.last.Host, Environment: in.Environment, Name: in.Name, Capacity: in.Capacity, SeenAt: now}
-	s.addHost(row).setReady(true)
+	h := s.addHost(row)
+	h.here = true
+	h.refresh()
 	out.Changes = append(out.Changes, HostPut{row})
 	out.Reply = Reply{ID: row.ID}
 	return nil
 }
 
+// hostNamed finds a host of the environment by its id or, where that is zero, by
+// its name.
+func (s *State) hostNamed(e *environment, id int64, name string) *host {
+	if id != 0 {
+		if h := s.hosts[id]; h != nil && h.environment == e {
+			return h
+		}
+		return nil
+	}
+	return e.named[name]
+}
+
 func (s *State) hostBack(h *host, capacity batch.Resources, out *Output) {
 	out.Reply = Reply{ID: h.ID}
-	if h.lost && len(h.live) > 0 {
+	if h.row.State == HostGone && len(h.live) > 0 {
 		h.back = true // what it held before it was lost is no more
 		return
 	}
-	h.setReady(true)
-	if h.lost {
-		h.lost = false
-		out.Changes = append(out.Changes, HostPut{h.row()})
+	if h.row.State == HostGone {
+		h.become(HostUp)
+		out.Changes = append(out.Changes, HostPut{h.stored()})
 	}
+	h.here = true
+	h.refresh()
+	h.touch()
 	if h.Capacity != capacity {
-		// One that has become smaller than what it holds shrinks no further
-		// than that.
-		var used batch.Resources
-		for j := range h.live {
-			used = used.Add(s.shapes.Need(j.shape))
-		}
-		capacity = capacity.Max(used)
-		h.environment.hosts.Resize(&h.Host, capacity, capacity.Sub(used))
-		out.Changes = append(out.Changes, HostPut{h.row()})
+		s.resize(h, capacity)
+		out.Changes = append(out.Changes, HostPut{h.stored()})
 	}
 	for _, j := range h.attempts() {
 		switch j.state {
@@ -68,17 +81,43 @@ func (s *State) hostBack(h *host, capacity batch.Resources, out *Output) {
 	}
 }
 
-func (s *State) stepHostLost(in HostLost, out *Output) {
+// resize makes the host as large as it says. One that has become smaller than
+// what it holds shrinks no further than that.
+func (s *State) resize(h *host, capacity batch.Resources) {
+	var used batch.Resources
+	for j := range h.live {
+		used = used.Add(s.shapes.Need(j.shape))
+	}
+	capacity = capacity.Max(used)
+	h.count(-1)
+	h.environment.hosts.Resize(&h.Host, capacity, capacity.Sub(used))
+	h.count(1)
+}
+
+func (s *State) stepHostLost(now batch.Instant, in HostLost, out *Output) {
 	e := s.environments[in.Environment]
 	if e == nil {
 		return
 	}
-	if h := e.named[in.Name]; h != nil && !h.lost {
-		h.lost, h.back = true, false
-		h.setReady(false)
-		out.Changes = append(out.Changes, HostPut{h.row()})
-		s.losses = append(s.losses, h)
+	h := s.hostNamed(e, in.Host, in.Name)
+	if h == nil {
+		return
 	}
+	if e.fleet != nil {
+		s.instanceLost(now, h, out)
+		return
+	}
+	if h.row.State != HostGone {
+		s.loseHost(h, out)
+	}
+}
+
+// loseHost notes that a host is gone, and has what it held ended.
+func (s *State) loseHost(h *host, out *Output) {
+	h.back = false
+	h.become(HostGone)
+	out.Changes = append(out.Changes, HostPut{h.stored()})
+	s.losses = append(s.losses, h)
 }
 
 // loseOn ends the next slice of the attempts that were on lost hosts, and
@@ -97,10 +136,14 @@ func (s *State) loseOn(now batch.Instant, out *Output) (more bool) {
 			}
 			s.stepAttemptEnded(now, AttemptEnded{Attempt: j.attemptID(), StoppedAt: now, StatusReason: reason}, out)
 		}
+		if h.environment.fleet != nil {
+			s.instanceEmptied(h, out)
+			continue
+		}
 		if h.back {
-			h.lost, h.back = false, false
-			h.setReady(true)
-			out.Changes = append(out.Changes, HostPut{h.row()})
+			h.back = false
+			h.become(HostUp)
+			out.Changes = append(out.Changes, HostPut{h.stored()})
 		}
 	}
 	s.losses = nil
@@ -117,8 +160,13 @@ func (h *host) attempts() []*job {
 	return jobs
 }
 
-// setReady says whether the host takes work.
-func (h *host) setReady(ready bool) { h.environment.hosts.SetReady(&h.Host, ready) }
+// refresh says whether the host takes work: it is up and has registered since the
+// state was loaded. An instance that is kept for a gang, or holds a node of one,
+// is that gang's alone.
+func (h *host) refresh() {
+	alone := h.environment.fleet != nil && (h.row.Gang != 0 || h.nodes > 0)
+	h.environment.hosts.SetReady(&h.Host, h.row.State == HostUp && h.here && !alone)
+}
 
 // hold gives the host a job's attempt.
 func (h *host) hold(j *job, need batch.Resources) {
@@ -129,6 +177,11 @@ func (h *host) hold(j *job, need batch.Resources) {
 	if e.machine != nil {
 		e.machine.used = e.machine.used.Add(need)
 	}
+	if j.isNode() {
+		h.nodes++
+		h.refresh()
+	}
+	h.touch()
 }
 
 // release takes an attempt back that is over.
@@ -140,8 +193,24 @@ func (h *host) release(j *job, need batch.Resources) {
 	if e.machine != nil {
 		e.machine.used = e.machine.used.Sub(need)
 	}
+	if j.isNode() {
+		h.nodes--
+		h.refresh()
+	}
+	h.touch()
 }
 
-func (h *host) row() HostRow {
-	return HostRow{ID: h.ID, Environment: h.environment.row.ID, Name: h.name, Capacity: h.Capacity, SeenAt: h.seenAt, Lost: h.lost}
+// stored is the host as it is to be stored.
+func (h *host) stored() HostRow {
+	row := h.row
+	row.Capacity = h.Capacity
+	return row
+}
+
+// become takes the host to another state, and the counts of its fleet with it.
+func (h *host) become(state HostState) {
+	h.count(-1)
+	h.row.State = state
+	h.refresh()
+	h.count(1)
 }

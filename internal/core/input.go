@@ -14,8 +14,9 @@ type Input interface{ input() }
 type CreateEnvironment struct {
 	Name    string
 	Enabled bool
-	MaxVCPU int64 // thousandths; zero where Barge provides no hosts
-	Machine bool  // see [EnvironmentRow.Machine]
+	MaxVCPU int64  // thousandths; zero where Barge provides no hosts
+	Machine bool   // see [EnvironmentRow.Machine]
+	Fleet   *Fleet // how it gets instances; nil for one host of any size
 	Spec    []byte
 }
 
@@ -23,7 +24,9 @@ type CreateEnvironment struct {
 type UpdateEnvironment struct {
 	Name    string
 	Enabled bool
-	MaxVCPU int64 // thousandths
+	MaxVCPU int64  // thousandths
+	Fleet   *Fleet // nil as before, if it has none
+	Replace bool   // the instances of a fleet are to be replaced: it is an infrastructure update
 	Spec    []byte
 }
 
@@ -139,6 +142,7 @@ type Terminate struct {
 // registered again after a restart of either side.
 type HostSeen struct {
 	Environment int64
+	Host        int64 // that a Launch spoke of; zero for the host of an environment without a fleet
 	Name        string
 	Capacity    batch.Resources
 }
@@ -147,7 +151,8 @@ type HostSeen struct {
 // such host, or it is known to be gone, it does nothing.
 type HostLost struct {
 	Environment int64
-	Name        string
+	Host        int64  // or zero, and then
+	Name        string // is its name
 }
 
 // AttemptRunning reports that an attempt runs.

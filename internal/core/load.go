@@ -12,12 +12,12 @@ import (
 )
 
 // Loader rebuilds a State from rows. The store calls it in the order:
-// Counters, Environment, SchedulingPolicy, ServiceEnvironment, Queue, QuotaShare, FairShare, Host, Policy, Consumable, Basket, Revision, Claim, then Job for every row
+// Counters, Environment, Fleet, SchedulingPolicy, ServiceEnvironment, Queue, QuotaShare, FairShare, Host, Policy, Consumable, Basket, Revision, Claim, then Job for every row
 // that is not terminal and, after its parent, for every child of a loaded array
 // job with an index at or above its parent's Next, and for every node of a loaded
 // gang, by index, in whatever state; at last Target for each of Targets that has
 // a row. What is deleted is not loaded, and neither are the hosts of a deleted
-// environment.
+// environment and those that are terminated.
 type Loader struct {
 	s       *State
 	gangs   []*job
@@ -32,11 +32,24 @@ func NewLoader() *Loader {
 	return &Loader{s: NewState(), active: make(map[*job]*depend.Set), targets: make(map[batch.JobRef]*Ended), shares: make(map[int64]*fairShare)}
 }
 
+// Scaling says how fleets are scaled. It comes before anything else.
+func (l *Loader) Scaling(o Scaling) { l.s.scaling = o }
+
 // Counters sets the row keys given out so far.
 func (l *Loader) Counters(c Counters) { l.s.last = c }
 
 // Environment adds a compute environment.
 func (l *Loader) Environment(row EnvironmentRow) { l.s.addEnvironment(row) }
+
+// Fleet adds the fleet of an environment, after it.
+func (l *Loader) Fleet(row FleetRow) error {
+	e := l.s.environments[row.Environment]
+	if e == nil {
+		return fmt.Errorf("a fleet of environment %d, which is not there", row.Environment)
+	}
+	e.fleet = l.s.newFleet(row)
+	return nil
+}
 
 // SchedulingPolicy adds a scheduling policy.
 func (l *Loader) SchedulingPolicy(row SchedulingPolicyRow) { l.s.addSchedulingPolicy(row) }
@@ -86,7 +99,7 @@ func (l *Loader) Host(row HostRow) error {
 	if l.s.environments[row.Environment] == nil {
 		return fmt.Errorf("host %s: no environment %d", row.Name, row.Environment)
 	}
-	l.s.addHost(row).lost = row.Lost
+	l.s.addHost(row)
 	return nil
 }
 
@@ -164,7 +177,8 @@ func (l *Loader) Job(row JobRow) error {
 	}
 	switch {
 	case row.BlockedAt != 0:
-		q.head = head{ref: row.Ref, since: row.BlockedAt, job: j, block: blockOf(row.StatusReason), blockedAt: row.BlockedAt}
+		q.head = head{ref: row.Ref, since: row.BlockedAt, job: j, blockedAt: row.BlockedAt}
+		q.head.block, q.head.blockType = blockOf(row.StatusReason)
 	case row.StatusReason != "":
 		s.reasons[row.Ref] = row.StatusReason
 	}
@@ -290,6 +304,7 @@ func (l *Loader) State() (*State, error) {
 		}
 		s.watch(p)
 	}
+	l.loadGroups()
 	// The children, not reached yet, of array jobs that are being ended.
 	for j, active := range l.active {
 		j.array.succeeded = depend.Subtract(depend.Subtract(j.array.own, j.array.failed), *active)
@@ -304,9 +319,12 @@ func (l *Loader) State() (*State, error) {
 	l.resumeWaits()
 	for _, e := range s.environmentList {
 		for _, f := range e.hosts.Hosts() {
-			if h := s.hosts[f.ID]; h.lost {
+			h := s.hosts[f.ID]
+			if h.row.State == HostGone {
 				s.losses = append(s.losses, h)
 			}
+			s.watchHost(h)
+			h.touch()
 		}
 		if e.row.Status == Deleting {
 			s.evictions = append(s.evictions, s.eviction(e))
@@ -329,6 +347,25 @@ func (l *Loader) State() (*State, error) {
 		return nil, fmt.Errorf("stored state is inconsistent: %w", err)
 	}
 	return s, nil
+}
+
+// loadGroups finds the instances that are kept for gangs.
+func (l *Loader) loadGroups() {
+	for _, e := range l.s.environmentList {
+		for _, f := range e.hosts.Hosts() {
+			h := l.s.hosts[f.ID]
+			if h.row.Gang == 0 {
+				continue
+			}
+			if i := slices.IndexFunc(l.gangs, func(p *job) bool { return p.seq == h.row.Gang }); i >= 0 {
+				p := l.gangs[i]
+				if p.queue.group == nil {
+					p.queue.group = &group{job: p}
+				}
+				p.queue.group.hosts = append(p.queue.group.hosts, h)
+			}
+		}
+	}
 }
 
 // resumeWaits puts jobs that wait for others among their followers, and has them
@@ -359,6 +396,14 @@ func (s *State) Resume(out *Output) {
 	s.config++
 	for _, e := range s.environmentList {
 		e.scale(out)
+		if e.fleet == nil {
+			continue
+		}
+		for _, f := range e.hosts.Hosts() {
+			if h := s.hosts[f.ID]; h.row.State != HostGone {
+				out.Effects = append(out.Effects, h.wish())
+			}
+		}
 	}
 }
 

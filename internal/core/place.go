@@ -17,6 +17,7 @@ import (
 // https://docs.aws.amazon.com/batch/latest/userguide/job_scheduling.html
 func (s *State) Place(now batch.Instant, budget int, out *Output) (more bool) {
 	out.now = now
+	defer func() { more = s.manageFleets(now, out) || more }()
 	more = s.passShares(now, out)
 	defer s.keepShares(now, out)
 	defer s.lookAtFronts(now)

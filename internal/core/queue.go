@@ -198,6 +198,7 @@ func (s *State) removeDrained(out *Output) (more bool) {
 // removeQueue removes a queue that has no jobs. Its row stays for those that
 // have ended, which are described with its name.
 func (s *State) removeQueue(q *queue, out *Output) {
+	s.releaseGroup(q, out)
 	for _, share := range slices.Clone(q.shareList) { // they go with it
 		s.dropShare(share, out)
 	}

@@ -32,6 +32,9 @@ func (w *world) change(t *testing.T, command string, plain []string, args map[st
 		in := UpdateEnvironment{Name: name}
 		if e := w.s.environmentNames[name]; e != nil {
 			in.Enabled, in.MaxVCPU = enabled(e.row.Enabled), num("vcpu", e.row.MaxVCPU/1000)*1000
+			if e.fleet != nil {
+				in.Fleet, in.Replace = fleetOf(args, &e.fleet.row.Fleet), args["replace"] == "yes"
+			}
 		}
 		return in
 	case "delete-environment":
@@ -86,6 +89,9 @@ func (r *rows) loadResources(l *Loader) error {
 		if row := r.environments[id]; row.Status != Deleted {
 			l.Environment(row)
 		}
+	}
+	if err := r.loadFleets(l); err != nil {
+		return err
 	}
 	for _, id := range slices.Sorted(maps.Keys(r.scheduling)) {
 		l.SchedulingPolicy(r.scheduling[id])

@@ -100,10 +100,21 @@ type DefinitionRow struct {
 type HostRow struct {
 	ID          int64
 	Environment int64
-	Name        string // an instance id such as i-0123456789abcdef0
+	Name        string // an instance id such as i-0123456789abcdef0; empty until it has registered
 	Capacity    batch.Resources
-	SeenAt      batch.Instant // when it first registered
-	Lost        bool          // it is gone until it registers again; what it held has ended or is being ended
+	SeenAt      batch.Instant // when it first registered; zero before
+	State       HostState
+
+	// Of an instance of a fleet.
+	Type       string
+	Spot       bool
+	Generation int32 // of the fleet, when it was launched
+	Gang       int64 // the Seq of the multi-node job that it was launched for; zero for any
+	Used       bool  // it has held a job
+	LaunchedAt batch.Instant
+	StopAt     batch.Instant // while it drains, when what it holds is stopped; zero for not at all
+	GoneAt     batch.Instant // when it is interrupted, whatever it holds; zero for not
+	EndedAt    batch.Instant // when it was lost or terminated; zero before
 }
 
 // PolicyRow is an interned way to retry.

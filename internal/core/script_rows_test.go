@@ -21,11 +21,12 @@ type rows struct {
 	baskets      []BasketRow
 	service      serviceRows
 	shares       map[int64]FairShareRow
+	fleets       map[int64]FleetRow
 }
 
 func newRows() *rows {
 	return &rows{
-		service: newServiceRows(), shares: make(map[int64]FairShareRow),
+		service: newServiceRows(), shares: make(map[int64]FairShareRow), fleets: make(map[int64]FleetRow),
 		environments: make(map[int64]EnvironmentRow), queues: make(map[int64]QueueRow),
 		scheduling: make(map[int64]SchedulingPolicyRow), tags: make(map[Tagged]map[string]string),
 		hosts: make(map[int64]HostRow), revisions: make(map[string]int32), claims: make(map[Digest]*ClaimRow),
@@ -71,7 +72,9 @@ func (r *rows) apply(c Change) {
 		r.shares[c.Row.ID] = c.Row
 	case FairShareDelete:
 		delete(r.shares, c.ID)
-	case AttemptPut:
+	case AttemptPut, DecisionPut:
+	case FleetPut, FleetDrop:
+		r.applyFleet(c)
 	default:
 		r.service.apply(c)
 	}
@@ -87,7 +90,7 @@ func (r *rows) load(last Counters) (*State, error) {
 		return nil, err
 	}
 	for id := int64(1); id <= last.Host; id++ {
-		if r.environments[r.hosts[id].Environment].Status == Deleted {
+		if r.environments[r.hosts[id].Environment].Status == Deleted || r.hosts[id].State == HostTerminated {
 			continue
 		}
 		if err := l.Host(r.hosts[id]); err != nil {

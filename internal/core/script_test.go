@@ -88,7 +88,7 @@ func (w *world) run(t *testing.T, line string) string {
 	}
 	switch words[0] {
 	case "environment":
-		in = CreateEnvironment{Name: plain[0], Enabled: args["state"] != "disabled", MaxVCPU: int64(num("vcpu", 256)) * 1000, Machine: args["machine"] == "yes"}
+		in = CreateEnvironment{Name: plain[0], Enabled: args["state"] != "disabled", MaxVCPU: int64(num("vcpu", 256)) * 1000, Machine: args["machine"] == "yes", Fleet: fleetOf(args, nil)}
 	case "queue":
 		in = CreateQueue{Name: plain[0], Enabled: args["state"] != "disabled", Priority: int32(num("priority", 1)), Environments: strings.Split(args["on"], ","), SchedulingPolicy: args["policy"], ServiceEnvironment: args["service"], TimeLimits: limits}
 		if args["on"] == "" {
@@ -120,6 +120,8 @@ func (w *world) run(t *testing.T, line string) string {
 		in = UpdateConsumable{Name: plain[0], Operation: ops[plain[1]], Quantity: int64(mustInt(t, plain[2])), Claim: claimOf(args["token"], plain[1]+plain[2])}
 	case "unmake":
 		in = DeleteConsumable{Name: plain[0]}
+	case "seen", "fail", "gone", "notice":
+		in = w.fleetInput(t, words[0], plain, args)
 	case "running":
 		in = AttemptRunning{Attempt: w.attempt(t, plain[0]), At: w.now}
 	case "exit":
@@ -315,6 +317,7 @@ func (w *world) describe() string {
 		b.WriteString(described[name])
 	}
 	b.WriteString(describeResources(w.out.Changes))
+	b.WriteString(w.describeFleets())
 	b.WriteString(w.describeEvents())
 	for _, e := range w.out.Effects {
 		switch e := e.(type) {

@@ -65,15 +65,21 @@ type State struct {
 	losses    []*host                // hosts whose attempts are being ended
 	closing   []*quotaShare          // that are being deleted
 	drains    []*drain               // queues that are being deleted
-	evictions []*eviction            // environments that are being deleted
+	evictions []*eviction            // hosts whose jobs are being stopped
+	dues      heap.Heap[*host]       // instances with a deadline, the next one first
+
+	scaling Scaling
+	fleets  int           // how many environments have one
+	lookAt  batch.Instant // when there is something to decide about them; zero for never
 }
 
 type environment struct {
 	row   EnvironmentRow // without Spec
 	hosts fit.Index
-	named map[string]*host // the same
+	named map[string]*host // the same, by name
 	asked bool             // for hosts, which have not told what they have since
 	used  int64            // thousandths of vCPUs that its hosts hold
+	fleet *fleet           // nil where it has one host of any size
 
 	machine *machine // the state's, if the environment is of it; else nil
 }
@@ -90,16 +96,30 @@ type queue struct {
 	sharesGone uint64          // the versions of those that have been deleted
 	waiting    heap.Heap[*job] // single jobs, and array jobs with children to start
 	fair       *fairShares     // of a queue with a fair-share policy; its jobs wait there
+
+	wants  map[fit.Shape]int64 // how many jobs wait for room, by what they need
+	gangs  int                 // how many multi-node jobs do
+	wanted uint64              // changes with both
+	look   look                // for instances
+	group  *group              // the instances that are kept for the gang at its head
 }
 
 type host struct {
 	fit.Host
 	environment *environment
-	name        string
-	seenAt      batch.Instant
-	lost        bool              // it is gone, and what it held is being ended
-	back        bool              // it has come back before all of that was
+	row         HostRow           // its Capacity is fit.Host's
+	back        bool              // it was lost, and has come back before all that it held has ended
 	live        map[*job]struct{} // its attempts; sorted by seq before an order matters
+
+	// Of an instance of a fleet.
+	here      bool          // it has registered since the state was loaded
+	stopped   bool          // what it holds is being stopped
+	nodes     int           // of gangs that it holds, beside which it takes nothing
+	touched   bool          // it is in fleet.touched
+	idleSince batch.Instant // while it is in fleet.idle
+	dueAt     batch.Instant // while it is in State.dues
+	idlePlace int32         // in fleet.idle
+	duePlace  int32         // in State.dues
 }
 
 // job is one active job, array job, or child or node with a row of its own: about 200
@@ -135,7 +155,9 @@ type job struct {
 	told        batch.JobState // by the latest event
 	flags       Flags
 	reviewed    bool // it is among State.reviews
+	pauses      bool // it is counted in array.pausing
 
+	wanted    int64 // how many it is counted for in queue.wants
 	waitPlace int32 // in queue.waiting or, of a child, in its array's again
 	duePlace  int32 // in State.deadlines
 }
@@ -173,6 +195,14 @@ func NewState() *State {
 				return a.seq < b.seq
 			},
 			func(j *job) *int32 { return &j.duePlace }),
+		dues: heap.New(
+			func(a, b *host) bool {
+				if a.dueAt != b.dueAt {
+					return a.dueAt < b.dueAt
+				}
+				return a.ID < b.ID
+			},
+			func(h *host) *int32 { return &h.duePlace }),
 	}
 }
 
@@ -245,11 +275,14 @@ func (s *State) addHost(row HostRow) *host {
 	e := s.environments[row.Environment]
 	h := &host{
 		Host:        fit.Host{ID: row.ID, Capacity: row.Capacity, Free: row.Capacity},
-		environment: e, name: row.Name, seenAt: row.SeenAt, live: make(map[*job]struct{}),
+		environment: e, row: row, live: make(map[*job]struct{}),
 	}
 	s.hosts[row.ID] = h
 	e.hosts.Add(&h.Host)
-	e.named[row.Name] = h
+	h.count(1)
+	if row.Name != "" {
+		e.named[row.Name] = h
+	}
 	return h
 }
 
@@ -314,7 +347,7 @@ func (s *State) row(j *job, e ended) JobRow {
 		r.StatusReason = s.reasons[j.ref]
 	}
 	if h := &j.queue.head; h.job == j && j.state == batch.Runnable && r.StatusReason == "" {
-		r.StatusReason, r.BlockedAt = h.block.StatusReason(), h.blockedAt
+		r.StatusReason, r.BlockedAt = h.block.StatusReason(h.blockType), h.blockedAt
 	}
 	if j.host != nil {
 		r.Host = j.host.ID

@@ -20,7 +20,7 @@ func (s *State) Step(now batch.Instant, in Input, out *Output) *batch.Error {
 	case CreateQueue:
 		return s.stepCreateQueue(now, in, out)
 	case UpdateEnvironment:
-		return s.stepUpdateEnvironment(in, out)
+		return s.stepUpdateEnvironment(now, in, out)
 	case DeleteEnvironment:
 		return s.stepDeleteEnvironment(in, out)
 	case UpdateQueue:
@@ -52,7 +52,11 @@ func (s *State) Step(now batch.Instant, in Input, out *Output) *batch.Error {
 	case HostSeen:
 		return s.stepHostSeen(now, in, out)
 	case HostLost:
-		s.stepHostLost(in, out)
+		s.stepHostLost(now, in, out)
+	case LaunchFailed:
+		s.stepLaunchFailed(now, in, out)
+	case HostNotice:
+		s.stepHostNotice(now, in, out)
 	case AttemptRunning:
 		s.stepAttemptRunning(in, out)
 	case AttemptEnded:

@@ -14,6 +14,12 @@ func (s *State) NextDeadline() (at batch.Instant, ok bool) {
 	if j, watched := s.deadlines.Min(); watched && (!ok || j.due() < at) {
 		at, ok = j.due(), true
 	}
+	if s.lookAt != 0 && (!ok || s.lookAt < at) {
+		at, ok = s.lookAt, true
+	}
+	if h, some := s.dues.Min(); some && (!ok || h.dueAt < at) {
+		at, ok = h.dueAt, true
+	}
 	for _, q := range s.queueList {
 		if next, some := q.headDue(); some && (!ok || next < at) {
 			at, ok = next, true
@@ -28,6 +34,7 @@ func (s *State) stepTick(now batch.Instant, out *Output) {
 	s.claims.forget(now, out)
 	s.updates.forget(now, out)
 	s.limitHeads(now, out)
+	s.wakeHosts(now, out)
 	s.wake(now, out)
 }
 

@@ -34,6 +34,13 @@ const (
 	LimitGPUs     Limit = "GPUS"        // too few are free, or there are none
 	LimitSpread   Limit = "ON_ONE_HOST" // enough is free, but not on one host
 	LimitNodes    Limit = "NODES"       // there is no room for all nodes at once
+
+	// Of environments of instances.
+	LimitInvalid   Limit = "INVALID"               // the environment is
+	LimitNoType    Limit = "NO_INSTANCE_TYPE"      // none of its types would hold it, or all nodes of it
+	LimitLaunching Limit = "LAUNCHING"             // instances are on their way
+	LimitCapacity  Limit = "INSUFFICIENT_CAPACITY" // there was none of the types that fit
+	LimitBid       Limit = "BID"                   // all types that fit cost more than the bid
 )
 
 // Waiting is why a job waits.
@@ -253,6 +260,9 @@ func (s *State) whyHead(q *queue, j *job) *Head {
 
 // obstacle is what is in the way of a job in an environment.
 func (s *State) obstacle(e *environment, j *job) Obstacle {
+	if e.fleet != nil {
+		return s.fleetObstacle(e, j)
+	}
 	need, groups := s.shapes.Need(j.shape), s.shapes.Groups(j.shape)
 	o := Obstacle{Environment: e.row.Name, Needed: need.MilliVCPU, Available: max(0, e.row.MaxVCPU-e.used), Total: e.row.MaxVCPU}
 	free, size := e.hosts.Most()

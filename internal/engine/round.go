@@ -164,6 +164,10 @@ func (r *Round) Release(s Sinks) {
 			s.Stop(e)
 		case core.Scale:
 			s.Scale(e)
+		case core.Launch:
+			s.Launch(e)
+		case core.TerminateHost:
+			s.TerminateHost(e)
 		}
 	}
 	if r.events {
@@ -234,7 +238,11 @@ func keyOf(c core.Change) rowKey {
 		return rowKey{11, c.Row.ID}
 	case core.FairShareDelete:
 		return rowKey{11, c.ID}
-	case core.PolicyPut, core.AttemptPut, core.EventPut, core.BasketPut, core.ClaimPut, core.ClaimDrop, core.JobDrop:
+	case core.FleetPut:
+		return rowKey{12, c.Row.Environment}
+	case core.FleetDrop:
+		return rowKey{12, c.Environment}
+	case core.DecisionPut, core.PolicyPut, core.AttemptPut, core.EventPut, core.BasketPut, core.ClaimPut, core.ClaimDrop, core.JobDrop:
 	}
 	return rowKey{}
 }

@@ -27,6 +27,10 @@ type Sinks struct {
 	Attach func(core.Attach)
 	Stop   func(core.Stop)
 	Scale  func(core.Scale)
+	// Launch and TerminateHost are about single instances. They are repeated
+	// after a start and after a failed commit.
+	Launch        func(core.Launch)
+	TerminateHost func(core.TerminateHost)
 	// Events says that there are new events in the outbox. Where it is nil,
 	// none are put there.
 	Events func()

@@ -133,6 +133,14 @@ type Store interface {
 	Hosts(ctx context.Context, ids []int64) ([]core.HostRow, error)
 	Policies(ctx context.Context, ids []int64) ([]core.PolicyRow, error)
 
+	// Fleets returns the fleets of all environments that have one, in the order
+	// of their environments, Instances the hosts of an environment that are not
+	// terminated, by id, and Decisions the latest about its instances, the
+	// oldest first.
+	Fleets(ctx context.Context) ([]core.FleetRow, error)
+	Instances(ctx context.Context, environment int64) ([]core.HostRow, error)
+	Decisions(ctx context.Context, environment int64) ([]core.Decision, error)
+
 	// ServiceEnvironments returns all rows in the order of their names, and
 	// QuotaShares those of a queue.
 	ServiceEnvironments(ctx context.Context) ([]core.ServiceEnvironmentRow, error)

@@ -24,6 +24,9 @@ func (s *Store) Load(ctx context.Context, l *core.Loader) (round int64, err erro
 			l.Environment(row)
 		}
 	}
+	if err := feed(s.fleets, l.Fleet); err != nil {
+		return 0, err
+	}
 	for _, id := range sorted(s.scheduling) {
 		l.SchedulingPolicy(s.scheduling[id])
 	}
@@ -37,7 +40,7 @@ func (s *Store) Load(ctx context.Context, l *core.Loader) (round int64, err erro
 		return l.Queue(row)
 	}
 	host := func(row core.HostRow) error {
-		if s.environments[row.Environment].Status == core.Deleted {
+		if s.environments[row.Environment].Status == core.Deleted || row.State == core.HostTerminated {
 			return nil
 		}
 		return l.Host(row)

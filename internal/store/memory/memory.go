@@ -62,6 +62,8 @@ type tables struct {
 	services     map[int64]core.ServiceEnvironmentRow
 	shares       map[int64]core.QuotaShareRow
 	fair         map[int64]core.FairShareRow
+	fleets       map[int64]core.FleetRow
+	decisions    map[[2]int64]core.Decision // by environment and slot
 	tags         map[core.Tagged]map[string]string
 	definitions  map[int64]core.DefinitionRow
 	hosts        map[int64]core.HostRow
@@ -88,6 +90,8 @@ func New() *Store {
 		services:     make(map[int64]core.ServiceEnvironmentRow),
 		shares:       make(map[int64]core.QuotaShareRow),
 		fair:         make(map[int64]core.FairShareRow),
+		fleets:       make(map[int64]core.FleetRow),
+		decisions:    make(map[[2]int64]core.Decision),
 		tags:         make(map[core.Tagged]map[string]string),
 		definitions:  make(map[int64]core.DefinitionRow),
 		hosts:        make(map[int64]core.HostRow),

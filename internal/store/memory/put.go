@@ -66,7 +66,7 @@ func (s *Store) put(c core.Change) error {
 	case core.HostPut:
 		r := c.Row
 		if err := errors.Join(key(r.ID), resources(r.Capacity), unique(s.hosts, r.ID, func(o core.HostRow) bool {
-			return o.Name == r.Name && o.Environment == r.Environment
+			return o.Name == r.Name && o.Environment == r.Environment && r.Name != ""
 		})); err != nil {
 			return err
 		}
@@ -90,6 +90,8 @@ func (s *Store) put(c core.Change) error {
 		return s.putResource(c)
 	case core.ServiceEnvironmentPut, core.ServiceEnvironmentDelete, core.QuotaSharePut, core.QuotaShareDelete:
 		return s.putService(c)
+	case core.FleetPut, core.FleetDrop, core.DecisionPut:
+		return s.putFleet(c)
 	default:
 		return s.putOther(c)
 	}
@@ -195,6 +197,8 @@ func (s *Store) checkReferences(c core.Change) error {
 	case core.AttemptPut:
 		_, ok = s.jobs[c.Row.Job]
 	case core.HostPut:
+		_, ok = s.environments[c.Row.Environment]
+	case core.FleetPut:
 		_, ok = s.environments[c.Row.Environment]
 	case core.QuotaSharePut:
 		_, ok = s.queues[c.Row.Queue]

@@ -28,6 +28,7 @@ type writer struct {
 	serviceEnvironment, quotaShare             *statement
 	fairShare, deleteFairShare                 *statement
 	deleteServiceEnvironment, deleteQuotaShare *statement
+	fleet, dropFleet, decision, dropDecisions  *statement
 	tags, dropTags                             *statement
 	event, dropOutbox, markOutbox              *statement
 }
@@ -57,7 +58,11 @@ func (w *writer) prepare(ctx context.Context) error {
 		{&w.environment, 8, replace("environments", environmentColumns, 1)},
 		{&w.queue, 11, replace("queues", queueColumns, 1)},
 		{&w.definition, 6, replace("definitions", definitionColumns, 1)},
-		{&w.host, 8, replace("hosts", hostColumns, 1)},
+		{&w.host, 17, replace("hosts", hostColumns, 1)},
+		{&w.fleet, 10, replace("fleets", fleetColumns, 1)},
+		{&w.dropFleet, 1, `DELETE FROM fleets WHERE environment = ?`},
+		{&w.decision, 11, replace("decisions", decisionColumns, 2)},
+		{&w.dropDecisions, 1, `DELETE FROM decisions WHERE environment = ?`},
 		{&w.policy, 2, replace("policies", policyColumns, 1)},
 		{&w.putClaim, 4, replace("claims", claimColumns, 1)},
 		// The job's children are those with its id; its own row says that it has
@@ -223,7 +228,7 @@ func highest(changes []core.Change) (top core.Counters) {
 			top.SchedulingPolicy = max(top.SchedulingPolicy, c.Row.ID)
 		case core.SchedulingPolicyDelete: // it may have been made in the same round
 			top.SchedulingPolicy = max(top.SchedulingPolicy, c.ID)
-		case core.TagsPut:
+		case core.TagsPut, core.FleetPut, core.FleetDrop, core.DecisionPut:
 		}
 	}
 	return top
@@ -268,7 +273,9 @@ func (w *writer) put(c core.Change) error {
 		_, err = w.definition.run(r.ID, r.Name, int64(r.Revision), flag(r.Active), blob(r.Spec), int64(r.CreatedAt))
 	case core.HostPut:
 		r := &c.Row
-		_, err = w.host.run(r.ID, r.Environment, r.Name, r.Capacity.MilliVCPU, r.Capacity.MemoryMiB, r.Capacity.GPUs, int64(r.SeenAt), flag(r.Lost))
+		_, err = w.host.run(r.ID, r.Environment, r.Name, r.Capacity.MilliVCPU, r.Capacity.MemoryMiB, r.Capacity.GPUs, int64(r.SeenAt),
+			int64(r.State), r.Type, flag(r.Spot), int64(r.Generation), r.Gang, flag(r.Used),
+			int64(r.LaunchedAt), int64(r.StopAt), int64(r.GoneAt), int64(r.EndedAt))
 	case core.PolicyPut:
 		var policy []byte
 		if policy, err = json.Marshal(c.Row.Policy); err != nil {
@@ -288,6 +295,8 @@ func (w *writer) put(c core.Change) error {
 		err = w.putResource(c)
 	case core.FairSharePut, core.FairShareDelete:
 		err = w.putFairShare(c)
+	case core.FleetPut, core.FleetDrop, core.DecisionPut:
+		err = w.putFleet(c)
 	case core.ServiceEnvironmentPut, core.ServiceEnvironmentDelete, core.QuotaSharePut, core.QuotaShareDelete:
 		err = w.putService(c)
 	default:

@@ -14,7 +14,7 @@ import (
 // own, as long as that takes, and below database/sql, which would convert each
 // of tens of millions of values by reflection.
 func (s *Store) Load(ctx context.Context, l *core.Loader) (round int64, err error) {
-	c, err := connect(ctx, s.dsn("ro", reading()))
+	c, err := connect(ctx, dsn(s.path(), "ro", reading()))
 	if err != nil {
 		return 0, fmt.Errorf("load: %w", s.explain(err))
 	}
@@ -47,6 +47,7 @@ func load(ctx context.Context, c *conn, l *core.Loader) (round int64, err error)
 			l.Environment(e)
 			return nil
 		}),
+		feed(ctx, c, `SELECT `+fleetColumns+` FROM fleets ORDER BY environment`, decodeFleet, l.Fleet),
 		feed(ctx, c, `SELECT `+serviceEnvironmentColumns+` FROM service_environments ORDER BY id`, decodeServiceEnvironment,
 			func(row core.ServiceEnvironmentRow) error {
 				l.ServiceEnvironment(row)
@@ -62,7 +63,7 @@ func load(ctx context.Context, c *conn, l *core.Loader) (round int64, err error)
 			return l.Queue(q)
 		}),
 		feed(ctx, c, `SELECT `+hostColumns+` FROM hosts
-			WHERE environment IN (SELECT id FROM environments WHERE status < 2) ORDER BY id`, decodeHost, l.Host),
+			WHERE state < 5 AND environment IN (SELECT id FROM environments WHERE status < 2) ORDER BY id`, decodeHost, l.Host),
 		feed(ctx, c, `SELECT `+policyColumns+` FROM policies ORDER BY id`, decodePolicy, l.Policy),
 		feed(ctx, c, `SELECT `+consumableColumns+` FROM consumables ORDER BY id`, decodeConsumable, func(row core.ConsumableRow) error {
 			l.Consumable(row)

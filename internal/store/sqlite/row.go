@@ -253,12 +253,14 @@ func decodeDefinition(r record) (core.DefinitionRow, error) {
 	}, nil
 }
 
-const hostColumns = `id, environment, name, vcpu, memory, gpus, seen_at, lost`
+const hostColumns = `id, environment, name, vcpu, memory, gpus, seen_at, state, type, spot, generation, gang, used, launched_at, stop_at, gone_at, ended_at`
 
 func decodeHost(r record) (core.HostRow, error) {
 	return core.HostRow{
 		ID: r.int(0), Environment: r.int(1), Name: r.text(2),
-		Capacity: batch.Resources{MilliVCPU: r.int(3), MemoryMiB: r.int(4), GPUs: r.int(5)}, SeenAt: r.instant(6), Lost: r.int(7) != 0,
+		Capacity: batch.Resources{MilliVCPU: r.int(3), MemoryMiB: r.int(4), GPUs: r.int(5)}, SeenAt: r.instant(6),
+		State: core.HostState(r.int(7)), Type: r.text(8), Spot: r.int(9) != 0, Generation: r.int32(10), Gang: r.int(11), Used: r.int(12) != 0,
+		LaunchedAt: r.instant(13), StopAt: r.instant(14), GoneAt: r.instant(15), EndedAt: r.instant(16),
 	}, nil
 }
 

@@ -181,7 +181,7 @@ func testBlocked(t *testing.T, h Harness) {
 	}
 	at, reason := read(ref(1))
 	same(t, "since when the job is blocked", blocked, at)
-	same(t, "by what", core.JobRequirement.StatusReason(), reason)
+	same(t, "by what", core.JobRequirement.StatusReason(""), reason)
 	shut(t, s)
 	s = open(t, h)
 	w.stores[0] = s
@@ -195,5 +195,5 @@ func testBlocked(t *testing.T, h Harness) {
 	same(t, "its end", "no", reason)
 	at, reason = read(batch.ChildRef(id(2), 0))
 	same(t, "since when the child is blocked", w.now, at)
-	same(t, "by what", core.MaxResource.StatusReason(), reason)
+	same(t, "by what", core.MaxResource.StatusReason(""), reason)
 }

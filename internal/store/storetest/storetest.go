@@ -59,6 +59,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Harness) {
 		{"tags are changed and go", testTags},
 		{"jobs are found by what they consume", testConsumers},
 		{"service jobs wait in their quota shares", testService},
+		{"instances, fleets and decisions", testFleets},
 		{"shares keep what they have used", testFairShares},
 		{"a cancelled context is obeyed", testCancelled},
 		{"a full store recovers", testFull},

@@ -127,10 +127,52 @@ CREATE TABLE hosts (
     vcpu        INTEGER NOT NULL CHECK (vcpu >= 0),
     memory      INTEGER NOT NULL CHECK (memory >= 0),
     gpus        INTEGER NOT NULL CHECK (gpus >= 0),
-    seen_at     INTEGER NOT NULL,
-    lost        INTEGER NOT NULL CHECK (lost IN (0, 1)),
-    UNIQUE (environment, name)
+    seen_at     INTEGER NOT NULL, -- zero before it has registered
+    state       INTEGER NOT NULL CHECK (state BETWEEN 0 AND 5), -- 5 is terminated
+    type        TEXT    NOT NULL, -- from here on of an instance of a fleet
+    spot        INTEGER NOT NULL CHECK (spot IN (0, 1)),
+    generation  INTEGER NOT NULL,
+    gang        INTEGER NOT NULL,
+    used        INTEGER NOT NULL CHECK (used IN (0, 1)),
+    launched_at INTEGER NOT NULL,
+    stop_at     INTEGER NOT NULL,
+    gone_at     INTEGER NOT NULL,
+    ended_at    INTEGER NOT NULL,
+    CHECK (state <> 5 OR ended_at <> 0)
 ) STRICT;
+
+CREATE UNIQUE INDEX hosts_by_name ON hosts (environment, name) WHERE name <> '';
+CREATE INDEX hosts_there ON hosts (environment, id) WHERE state < 5;
+
+-- How the environments do that get their instances one by one.
+CREATE TABLE fleets (
+    environment INTEGER PRIMARY KEY REFERENCES environments (id) DEFERRABLE INITIALLY DEFERRED,
+    fleet       TEXT    NOT NULL, -- JSON
+    generation  INTEGER NOT NULL CHECK (generation > 0),
+    desired     INTEGER NOT NULL CHECK (desired >= 0),
+    updated_at  INTEGER NOT NULL,
+    tried_at    INTEGER NOT NULL,
+    joined      INTEGER NOT NULL CHECK (joined IN (0, 1)),
+    invalid     TEXT    NOT NULL,
+    backoffs    TEXT    NOT NULL, -- a JSON array of {type, kind, until}
+    decided     INTEGER NOT NULL
+) STRICT;
+
+-- The latest decisions about each of them: slot is number modulo how many are kept.
+CREATE TABLE decisions (
+    environment INTEGER NOT NULL,
+    slot        INTEGER NOT NULL,
+    number      INTEGER NOT NULL,
+    at          INTEGER NOT NULL,
+    launched    INTEGER NOT NULL,
+    ended       INTEGER NOT NULL,
+    type        TEXT    NOT NULL,
+    why         TEXT    NOT NULL,
+    demand      INTEGER NOT NULL,
+    have        INTEGER NOT NULL,
+    price       INTEGER NOT NULL,
+    PRIMARY KEY (environment, slot)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE policies (
     id     INTEGER PRIMARY KEY CHECK (id > 0),
