@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -16,15 +17,15 @@ import (
 )
 
 type simulateFlags struct {
-	trace, policies, starts, chart string
-	vcpus                          int64
-	asJSON                         bool
+	trace, file, policies, starts, chart string
+	vcpus                                int64
+	asJSON                               bool
 }
 
 func newSimulateCommand() *cobra.Command {
 	var f simulateFlags
 	cmd := &cobra.Command{
-		Use:   "simulate --trace F.swf[.gz] --vcpus N [--policy strict|backfill|fair-share,…]",
+		Use:   "simulate {--trace F.swf[.gz] --vcpus N | --scenario F.yaml} [--policy P,…]",
 		Short: "Run a workload through the scheduler in virtual time",
 		Long: `Run a workload through the scheduler in virtual time, and print how long jobs
 waited, their bounded slowdown (bound 10 s), utilization and fairness. It needs no
@@ -36,6 +37,9 @@ it is killed; where it is not known it is the time that the job took, a perfect
 estimate. Jobs whose runtime or processors are not known, and those that need more
 than --vcpus, are skipped and counted.
 
+--scenario is a file with environments, queues, streams of jobs, traces and faults:
+docs/scheduling.md says how it is written.
+
 Several policies are compared side by side. --json prints one object for one
 policy, and one with a list of "policies" for several.`,
 		Args: cobra.NoArgs,
@@ -43,8 +47,9 @@ policy, and one with a list of "policies" for several.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.trace, "trace", "", "a trace in the Standard Workload Format, compressed by gzip or not")
+	flags.StringVar(&f.file, "scenario", "", "a scenario: environments, queues, jobs and faults, as YAML or JSON")
 	flags.Int64Var(&f.vcpus, "vcpus", 0, "vCPUs of the machine that the trace runs on; those of the trace's header if not given")
-	flags.StringVar(&f.policies, "policy", "strict", "how queues choose: strict, fair-share; several with commas")
+	flags.StringVar(&f.policies, "policy", "", "how all queues choose: strict, fair-share; several with commas. Traces: strict; scenarios: as they say")
 	flags.StringVar(&f.starts, "starts", "", "write when each job ran to this CSV file (of one policy)")
 	flags.StringVar(&f.chart, "chart", "", "draw vCPUs and waiting jobs over time into this SVG file")
 	flags.BoolVar(&f.asJSON, "json", false, "print a JSON object")
@@ -52,14 +57,17 @@ policy, and one with a list of "policies" for several.`,
 }
 
 func (f *simulateFlags) run(out io.Writer) error {
-	policies, err := simulate.ParsePolicies(f.policies)
-	if err != nil {
-		return err
+	policies := []simulate.Policy{simulate.AsWritten}
+	if f.policies != "" || f.file == "" {
+		var err error
+		if policies, err = simulate.ParsePolicies(cmp.Or(f.policies, string(simulate.Strict))); err != nil {
+			return err
+		}
 	}
 	if f.starts != "" && len(policies) > 1 {
 		return errors.New("--starts is for one policy")
 	}
-	s, err := f.scenario()
+	s, title, err := f.read()
 	if err != nil {
 		return err
 	}
@@ -78,7 +86,7 @@ func (f *simulateFlags) run(out io.Writer) error {
 		}
 	}
 	if f.chart != "" {
-		if err := writeChart(f.chart, fmt.Sprintf("%s on %d vCPUs", filepath.Base(f.trace), f.vcpus), results); err != nil {
+		if err := writeChart(f.chart, title, results); err != nil {
 			return err
 		}
 	}
@@ -94,25 +102,27 @@ func (f *simulateFlags) run(out io.Writer) error {
 	}
 }
 
-func (f *simulateFlags) scenario() (simulate.Scenario, error) {
-	if f.trace == "" {
-		return simulate.Scenario{}, errors.New("--trace is needed")
+// scenario reads what is to be run, and says what it is.
+func (f *simulateFlags) read() (s simulate.Scenario, title string, err error) {
+	if (f.trace == "") == (f.file == "") {
+		return s, "", errors.New("either --trace or --scenario is needed")
 	}
-	file, err := os.Open(f.trace)
+	if f.file != "" {
+		s, err = simulate.ReadScenario(f.file)
+		return s, filepath.Base(f.file), err
+	}
+	t, err := simulate.OpenTrace(f.trace)
 	if err != nil {
-		return simulate.Scenario{}, err
+		return s, "", err
 	}
-	defer file.Close() //nolint:errcheck // what was read has been read
-	t, err := simulate.ReadTrace(file)
-	if err != nil {
-		return simulate.Scenario{}, fmt.Errorf("%s: %w", f.trace, err)
-	}
-	if f.vcpus == 0 {
-		if f.vcpus, err = strconv.ParseInt(t.Header["MaxProcs"], 10, 64); err != nil {
-			return simulate.Scenario{}, fmt.Errorf("%s does not say MaxProcs: --vcpus is needed", f.trace)
+	n := f.vcpus
+	if n == 0 {
+		if n, err = strconv.ParseInt(t.Header["MaxProcs"], 10, 64); err != nil {
+			return s, "", fmt.Errorf("%s does not say MaxProcs: --vcpus is needed", f.trace)
 		}
 	}
-	return t.Scenario(f.vcpus)
+	s, err = t.Scenario(n)
+	return s, fmt.Sprintf("%s on %d vCPUs", filepath.Base(f.trace), n), err
 }
 
 func writeChart(path, title string, results []*simulate.Result) error {

@@ -78,6 +78,28 @@ func TestSimulate(t *testing.T) {
 	}
 }
 
+func TestSimulateScenario(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path, drawn := filepath.Join(dir, "s.yaml"), filepath.Join(dir, "s.svg")
+	err := os.WriteFile(path, []byte("environments: [{name: e, maxvCpus: 2}]\nqueues: [{name: q, computeEnvironmentOrder: [e]}]\n"+
+		"jobs: [{name: j, queue: q, vcpus: 2, runtime: 10s, count: 3, every: 1s}]\n"), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := simulated(t, "--scenario", path, "--json", "--chart", drawn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct{ MakespanSeconds, MeanWaitSeconds float64 }
+	if err = json.Unmarshal([]byte(out), &got); err != nil || got.MakespanSeconds != 30 || got.MeanWaitSeconds != 9 {
+		t.Errorf("%v, %+v", err, got)
+	}
+	if b, err := os.ReadFile(drawn); err != nil || !bytes.HasPrefix(b, []byte("<svg ")) {
+		t.Errorf("the chart is %.20q, %v", b, err)
+	}
+}
+
 func TestSimulateRefuses(t *testing.T) {
 	t.Parallel()
 	trace := filepath.Join(t.TempDir(), "t.swf")
@@ -88,7 +110,9 @@ func TestSimulateRefuses(t *testing.T) {
 		args []string
 		want string
 	}{
-		{nil, "--trace is needed"},
+		{nil, "either --trace or --scenario is needed"},
+		{[]string{"--trace", trace, "--scenario", trace}, "either --trace or --scenario is needed"},
+		{[]string{"--scenario", trace}, trace + ": "},
 		{[]string{"--trace", trace}, trace + ": line 6: 2 fields"},
 		{[]string{"--trace", trace + "x"}, "no such file"},
 		{[]string{"--trace", trace, "--policy", "lifo"}, `policy "lifo" is none of`},

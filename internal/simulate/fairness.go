@@ -134,24 +134,24 @@ func (f *fairness) submitted(now batch.Instant, j *Job, index int) {
 	f.longest = max(f.longest, j.work())
 	f.made++
 	f.targets.Push(&target{due: f.due + max(0, s.left)/s.weight, made: f.made, job: index})
-	s.left += vcpus(j.Needs) * float64(j.work()) / 1000
+	s.left += j.vcpus() * float64(j.work()) / 1000
 	f.change(s, 1, 0, 0)
 }
 
 func (f *fairness) started(now batch.Instant, j *Job) {
-	f.change(f.of(now, j.Share), -1, 1, vcpus(j.Needs))
+	f.change(f.of(now, j.Share), -1, 1, j.vcpus())
 }
 
 // stopped has the job wait again, with all of its work to be done.
 func (f *fairness) stopped(now batch.Instant, j *Job, ms int64) {
 	s := f.of(now, j.Share)
-	s.left += vcpus(j.Needs) * float64(ms) / 1000
-	f.change(s, 1, -1, -vcpus(j.Needs))
+	s.left += j.vcpus() * float64(ms) / 1000
+	f.change(s, 1, -1, -j.vcpus())
 }
 
 func (f *fairness) finished(now batch.Instant, j *Job) {
 	s := f.of(now, j.Share)
-	s.left -= vcpus(j.Needs) * float64(j.work()) / 1000
+	s.left -= j.vcpus() * float64(j.work()) / 1000
 	f.change(s, -1, 0, 0)
 }
 

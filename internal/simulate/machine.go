@@ -1,8 +1,6 @@
 package simulate
 
 import (
-	"slices"
-
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/core"
 )
@@ -65,16 +63,10 @@ func (m *machine) lose(f Fault) {
 	}
 	m.gone[f.Environment], m.here[f.Environment] = true, false
 	m.r.meter.level.capacity -= vcpus(m.r.scenario.Environments[f.Environment].Capacity)
-	var lost []batch.AttemptID
 	for id, a := range m.live {
 		if a.environment == f.Environment {
-			lost = append(lost, id)
+			delete(m.live, id)
 		}
-	}
-	slices.SortFunc(lost, func(a, b batch.AttemptID) int { return jobIndex(a.Job.ID) - jobIndex(b.Job.ID) })
-	for _, id := range lost {
-		delete(m.live, id)
-		m.r.meter.stopped(m.r.now, jobIndex(id.Job.ID))
 	}
 	m.r.inbox = append(m.r.inbox, core.HostLost{Environment: int64(f.Environment) + 1, Name: m.r.scenario.Environments[f.Environment].Name})
 	m.r.after(f.For, func() {
@@ -90,7 +82,6 @@ func (m *machine) start(e core.Start) {
 	a := &attempt{started: m.r.now, environment: m.host[e.Host]}
 	m.live[e.Attempt] = a
 	index := jobIndex(e.Attempt.Job.ID)
-	m.r.meter.started(m.r.now, index, a.environment)
 	m.r.inbox = append(m.r.inbox, core.AttemptRunning{Attempt: e.Attempt, At: m.r.now})
 	m.r.after(m.r.scenario.Jobs[index].Runtime, func() { m.end(e.Attempt, a, 0) })
 }
@@ -101,7 +92,6 @@ func (m *machine) end(id batch.AttemptID, a *attempt, code int32) {
 		return
 	}
 	delete(m.live, id)
-	m.r.meter.stopped(m.r.now, jobIndex(id.Job.ID))
 	m.r.inbox = append(m.r.inbox, core.AttemptEnded{
 		Attempt: id, StartedAt: a.started, StoppedAt: m.r.now, ExitCode: &code, StatusReason: reasonExit,
 	})

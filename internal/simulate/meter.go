@@ -97,12 +97,26 @@ func (m *meter) submitted(now batch.Instant, job int) {
 
 func (m *meter) wait(job int) {
 	m.level.queued++
-	m.level.queuedVCPUs += vcpus(m.scenario.Jobs[job].Needs)
+	m.level.queuedVCPUs += m.scenario.Jobs[job].vcpus()
 }
 
 func (m *meter) waitNoMore(job int) {
 	m.level.queued--
-	m.level.queuedVCPUs -= vcpus(m.scenario.Jobs[job].Needs)
+	m.level.queuedVCPUs -= m.scenario.Jobs[job].vcpus()
+}
+
+// see follows a job from row to row.
+func (m *meter) see(now batch.Instant, row *core.JobRow, environment int) {
+	job := jobIndex(row.Ref.ID)
+	switch j := &m.jobs[job]; {
+	case row.State.Live() && !j.running:
+		m.started(now, job, environment)
+	case !row.State.Live() && j.running:
+		m.stopped(now, job)
+	}
+	if row.State.Terminal() {
+		m.finished(now, job, row.State, row.Flags)
+	}
 }
 
 func (m *meter) started(now batch.Instant, job, environment int) {
@@ -113,7 +127,7 @@ func (m *meter) started(now batch.Instant, job, environment int) {
 	j.last, j.environment, j.running = now, int16(environment), true
 	j.attempts++
 	m.waitNoMore(job)
-	m.level.used += vcpus(m.scenario.Jobs[job].Needs)
+	m.level.used += m.scenario.Jobs[job].vcpus()
 	m.queue(job).started(now, &m.scenario.Jobs[job])
 	var b [16]byte
 	binary.BigEndian.PutUint64(b[:8], uint64(job))
@@ -126,7 +140,7 @@ func (m *meter) started(now batch.Instant, job, environment int) {
 func (m *meter) stopped(now batch.Instant, job int) {
 	m.jobs[job].running = false
 	ran := int64(now - m.jobs[job].last)
-	m.level.used -= vcpus(m.scenario.Jobs[job].Needs)
+	m.level.used -= m.scenario.Jobs[job].vcpus()
 	m.wait(job)
 	m.queue(job).stopped(now, &m.scenario.Jobs[job], ran)
 }

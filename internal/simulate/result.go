@@ -125,7 +125,7 @@ func (m *meter) list() []Start {
 		j, job := &m.jobs[i], &m.scenario.Jobs[i]
 		list[i] = Start{
 			Job: job.Name, Share: job.Share, Submit: seconds(j.submitted), End: seconds(j.end),
-			VCPUs: vcpus(job.Needs), Attempts: int(j.attempts), Outcome: "SUCCEEDED",
+			VCPUs: job.vcpus(), Attempts: int(j.attempts), Outcome: "SUCCEEDED",
 		}
 		if j.first != 0 {
 			list[i].Start, list[i].Environment = seconds(j.last), m.scenario.Environments[j.environment].Name

@@ -228,6 +228,9 @@ func (r *run) arrive() error {
 			in.Fair = &core.FairJob{Share: j.Share, Priority: j.Priority, MaxShares: maxShares}
 			in.New.Share = j.Share
 		}
+		if j.Nodes > 0 {
+			in.Gang = &core.Gang{Size: j.Nodes, Groups: []core.NodeGroup{{Needs: j.Needs}}}
+		}
 		r.meter.submitted(r.now, r.arrived)
 		r.arrived++
 		if err := r.step(in); err != nil {
@@ -263,9 +266,12 @@ func (r *run) take() {
 		case core.HostPut:
 			r.machine.known(c.Row)
 		case core.JobPut:
-			if c.Row.State.Terminal() && c.Row.Ref.Child == 0 {
+			if c.Row.Ref.Child < 0 {
+				continue // a node's job says all
+			}
+			r.meter.see(r.now, &c.Row, r.machine.host[c.Row.Host])
+			if c.Row.State.Terminal() {
 				r.ended++
-				r.meter.finished(r.now, jobIndex(c.Row.Ref.ID), c.Row.State, c.Row.Flags)
 			}
 		}
 	}

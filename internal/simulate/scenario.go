@@ -41,12 +41,16 @@ type Job struct {
 	Queue    int // index
 	Share    string
 	Priority int32
-	Submit   int64 // milliseconds after the beginning
-	Runtime  int64 // milliseconds of each attempt
-	Limit    int32 // seconds that an attempt may run; zero for no limit
-	Needs    batch.Resources
-	Attempts int32 // at most
+	Submit   int64           // milliseconds after the beginning
+	Runtime  int64           // milliseconds of each attempt
+	Limit    int32           // seconds that an attempt may run; zero for no limit
+	Needs    batch.Resources // of each node
+	Nodes    int32           // of a multi-node parallel job; else zero
+	Attempts int32           // at most
 }
+
+// vcpus are those of all nodes.
+func (j *Job) vcpus() float64 { return vcpus(j.Needs) * float64(max(1, j.Nodes)) }
 
 // Fault takes the host of an environment away, with all that it runs.
 type Fault struct {
@@ -66,8 +70,9 @@ func (j *Job) work() int64 {
 // Policy is how all queues of a scenario choose the next job.
 type Policy string
 
-// The policies. Scenarios have those of their queues, which is no Policy at all.
+// The policies.
 const (
+	AsWritten Policy = "as written" // what the queues of the scenario say
 	Strict    Policy = "strict"
 	FairShare Policy = "fair-share"
 )
@@ -88,6 +93,9 @@ func ParsePolicies(list string) (policies []Policy, err error) {
 // With returns the scenario with all queues under the policy. A queue that has a
 // fair-share policy keeps its weights under [FairShare]; others get equal shares.
 func (s Scenario) With(p Policy) Scenario {
+	if p == AsWritten {
+		return s
+	}
 	queues := make([]Queue, len(s.Queues))
 	for i, q := range s.Queues {
 		switch {

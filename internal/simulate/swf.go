@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -59,6 +60,14 @@ func (s Skipped) Sum() int {
 	return s.UnknownRuntime + s.UnknownProcessors + s.UnknownSubmit + s.PartialRecords + s.TooLarge
 }
 
+func (s *Skipped) add(o Skipped) {
+	s.UnknownRuntime += o.UnknownRuntime
+	s.UnknownProcessors += o.UnknownProcessors
+	s.UnknownSubmit += o.UnknownSubmit
+	s.PartialRecords += o.PartialRecords
+	s.TooLarge += o.TooLarge
+}
+
 // The fields of a line that count here, from zero.
 const (
 	fieldNumber    = 0
@@ -76,6 +85,20 @@ const (
 var fieldNames = [fields]string{ //nolint:gochecknoglobals // a constant
 	fieldNumber: "job number", fieldSubmit: "submit time", fieldRuntime: "run time", fieldAllocated: "allocated processors",
 	fieldProcs: "requested processors", fieldTime: "requested time", fieldStatus: "status", fieldUser: "user",
+}
+
+// OpenTrace reads a trace from a file.
+func OpenTrace(path string) (*Trace, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // what was read has been read
+	t, err := ReadTrace(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return t, nil
 }
 
 // ReadTrace reads a trace, compressed by gzip or not. Errors begin with the number
