@@ -28,6 +28,8 @@ type settings struct {
 	MachineVCPUs  int32  // what jobs may have of this machine, zero for all
 	MachineMemory int32  // the same in MiB
 
+	InstanceTypes string // a file; empty for EC2's types alone
+
 	MaxArraySize    int32
 	MaxDependencies int
 	MaxShares       int
@@ -77,6 +79,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.Capacity, "capacity", s.Capacity, "what managed compute environments without the tag barge:capacity have: unlimited virtual instances, or together what this machine has (host)")
 	f.Int32Var(&s.MachineVCPUs, "machine-vcpus", 0, "vCPUs of this machine for compute environments with barge:capacity=host (default all)")
 	f.Int32Var(&s.MachineMemory, "machine-memory", 0, "MiB of this machine's memory for the same (default all)")
+	f.StringVar(&s.InstanceTypes, "instance-types", "", "file with instance types of your own, their prices, and other prices for EC2's: JSON, YAML or CSV; see docs/cost.md")
 	f.Int32Var(&s.MaxArraySize, "max-array-size", s.MaxArraySize, "the most children of an array job, up to 1000000; AWS has 10000")
 	f.IntVar(&s.MaxDependencies, "max-dependencies", s.MaxDependencies, "the most jobs that a job can depend on, up to 1000; AWS has 20")
 	f.IntVar(&s.MaxShares, "max-shares", s.MaxShares, "the most share identifiers that may be active in a job queue, up to 10000; AWS has 500")

@@ -110,8 +110,13 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *parts, err error)
 	if err != nil {
 		return nil, err
 	}
+	types, err := c.catalog()
+	if err != nil {
+		return nil, err
+	}
 	service := batchsvc.New(batchsvc.Options{
-		Do: p.engine.Do, View: p.engine.View, Store: p.store, Scope: c.Scope, Owner: owner,
+		Catalog: types,
+		Do:      p.engine.Do, View: p.engine.View, Store: p.store, Scope: c.Scope, Owner: owner,
 		Secret: secrets.Value, Volumes: volumes, JobEnv: jobEnv, NodeSpace: nodes, OnMachine: c.Capacity == "host",
 		Limits: batchsvc.Limits{ArraySize: c.MaxArraySize, Dependencies: c.MaxDependencies, Shares: c.MaxShares},
 	})

@@ -34,6 +34,11 @@ func (s *Service) CreateComputeEnvironment(ctx context.Context, in *batchapi.Cre
 	if err := s.checkEnvironmentDetail(d); err != nil {
 		return nil, err
 	}
+	if d.ComputeResources != nil {
+		if err := s.checkTypes(d.ComputeResources.InstanceTypes); err != nil {
+			return nil, err
+		}
+	}
 	var x extensions
 	if err := x.read(onEnvironment, in.Tags); err != nil {
 		return nil, err

@@ -104,7 +104,6 @@ var environmentRules = []rule[environmentCheck]{ //nolint:gochecknoglobals // a 
 		message: "Instance type bundles (e.g. optimal, default_x86_64) are not allowed for %s allocation strategy. Specify instance families or types directly.",
 		about:   func(c environmentCheck) string { return c.r.AllocationStrategy },
 	},
-	{broken: func(c environmentCheck) bool { return len(architectures(c.r.InstanceTypes)) > 1 }, message: "arm-based instance type cannot be used with other instance types"},
 	{broken: func(c environmentCheck) bool { return len(c.r.Ec2Configuration) > 2 }, message: "ComputeResources.ec2Configuration size cannot be greater than 2"}, // ours
 	{broken: func(c environmentCheck) bool {
 		want := "ECS_"
@@ -178,22 +177,19 @@ func isBundle(instanceType string) bool {
 	return instanceType == "optimal" || strings.HasPrefix(instanceType, "default_")
 }
 
-// armFamily matches the families with Graviton processors: a1, and those with a
-// g behind the generation (m6g, c7gn, g5g, im4gn).
-var armFamily = regexp.MustCompile(`^(a1|default_arm64|[a-z]+[0-9]+[a-z]*g[a-z]*)(\.|$)`)
+// checkTypes checks the instance types of an environment, new or changed.
+func (s *Service) checkTypes(types []string) error {
+	_, err := s.o.Catalog.Resolve(types)
+	return err
+}
 
-// architectures returns the processors of instance types, each once, in order.
-func architectures(types []string) []string {
-	var list []string
-	for _, t := range types {
-		arch := "x86_64"
-		if armFamily.MatchString(t) {
-			arch = "arm64"
-		}
-		list = append(list, arch)
+// architecture is the processor of an environment's instance types; empty where
+// it has none, or has some that are not known any more.
+func (s *Service) architecture(types []string) string {
+	if list, err := s.o.Catalog.Resolve(types); err == nil && len(list) > 0 {
+		return list[0].Arch
 	}
-	slices.Sort(list)
-	return slices.Compact(list)
+	return ""
 }
 
 // templateCheck is a launch template with the instance types that it is for.

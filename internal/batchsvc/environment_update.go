@@ -34,6 +34,13 @@ func (s *Service) UpdateComputeEnvironment(ctx context.Context, in *batchapi.Upd
 		if err = s.checkEnvironmentDetail(d); err != nil {
 			return err
 		}
+		// Those that stay are not looked at: with another --instance-types they
+		// may be unknown by now.
+		if in.ComputeResources != nil {
+			if err = s.checkTypes(in.ComputeResources.InstanceTypes); err != nil {
+				return err
+			}
+		}
 		out.ComputeEnvironmentName, out.ComputeEnvironmentArn = row.Name, s.o.Scope.ARN(batch.ARNComputeEnvironment, row.Name)
 		_, err = do(core.UpdateEnvironment{
 			Name: row.Name, Enabled: enabled(in.State, row.Enabled), MaxVCPU: maxVCPU(d, row.Machine), Spec: d.AppendJSON(nil),

@@ -184,7 +184,7 @@ func (s *Service) queuePolicy(ctx context.Context, arn string) (*batchapi.Schedu
 
 // checkQueueDetail checks a queue with what it refers to.
 func (s *Service) checkQueueDetail(ctx context.Context, name string, d *batchapi.JobQueueDetail) (queueCheck, error) {
-	c := queueCheck{d: d, found: true}
+	c := queueCheck{d: d, found: true, architecture: s.architecture}
 	rows, err := s.o.Store.Environments(ctx)
 	if err != nil {
 		return c, err

@@ -19,6 +19,7 @@ type queueCheck struct {
 	environments []*batchapi.ComputeEnvironmentDetail // in the queue's order
 	found        bool                                 // all of them are there and stay
 	policy       *batchapi.SchedulingPolicyDetail     // nil for none
+	architecture func(instanceTypes []string) string  // empty if unknown
 }
 
 // kinds are the types of queues that the environments would make, each once.
@@ -57,8 +58,11 @@ func (c queueCheck) service() bool { return len(c.d.ServiceEnvironmentOrder) > 0
 // processors are those that the environments' instance types tell.
 func (c queueCheck) processors() (list []string) {
 	for _, e := range c.environments {
-		if e.ComputeResources != nil {
-			list = append(list, architectures(e.ComputeResources.InstanceTypes)...)
+		if e.ComputeResources == nil {
+			continue
+		}
+		if arch := c.architecture(e.ComputeResources.InstanceTypes); arch != "" {
+			list = append(list, arch)
 		}
 	}
 	slices.Sort(list)

@@ -28,6 +28,7 @@ import (
 
 	"github.com/bargehq/barge/internal/awsapi/batchapi"
 	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/catalog"
 	"github.com/bargehq/barge/internal/core"
 	"github.com/bargehq/barge/internal/driver"
 	"github.com/bargehq/barge/internal/store"
@@ -52,6 +53,8 @@ type Options struct {
 	// OnMachine: managed environments without the tag barge:capacity are of
 	// this machine, with what it really has.
 	OnMachine bool
+	// Catalog is the instance types; EC2's where it is nil.
+	Catalog *catalog.Catalog
 	// Limits are AWS's where they are zero.
 	Limits Limits
 	// NodeSpace is where the nodes of multi-node jobs get their addresses
@@ -78,6 +81,9 @@ var _ batchapi.Service = (*Service)(nil)
 // New returns a Service.
 func New(o Options) *Service {
 	o.Limits = o.Limits.withDefaults()
+	if o.Catalog == nil {
+		o.Catalog = catalog.Builtin()
+	}
 	s := &Service{o: o, changing: make(chan struct{}, 1)}
 	s.definitions.reset()
 	s.o.Do = s.capabilities.watch(o.Do)

@@ -149,7 +149,7 @@ func TestWays(t *testing.T) {
 	t.Parallel()
 	for _, p := range policies {
 		s := scenarioOf(t, hpc2n(t), 240).With(p)
-		s.Jobs = s.Jobs[:300]
+		s.Jobs = s.Jobs[:120]
 		for i := range s.Jobs {
 			s.Jobs[i].Submit = 0
 			s.Jobs[i].Runtime += int64(i)

@@ -25,9 +25,13 @@ type (
 // pragmas are settings of a connection.
 type pragmas []string
 
-// dsn names the database in the way of SQLite's URIs.
-func dsn(path, mode string, settings pragmas) string {
+// dsn names the database in the way of SQLite's URIs. An empty vfs is SQLite's
+// own file system.
+func dsn(path, mode, vfs string, settings pragmas) string {
 	values := url.Values{"mode": {mode}, "_pragma": settings}
+	if vfs != "" {
+		values.Set("vfs", vfs)
+	}
 	return (&url.URL{Scheme: "file", Path: path, RawQuery: values.Encode()}).String()
 }
 

@@ -107,7 +107,8 @@ func TestDiskFull(t *testing.T) {
 		t.Skipf("needs root: %s", out)
 	}
 	t.Cleanup(func() {
-		if out, err := exec.CommandContext(context.Background(), "umount", dir).CombinedOutput(); err != nil {
+		// Detached: whoever looks at all mounts may hold this one for a moment.
+		if out, err := exec.CommandContext(context.Background(), "umount", "--lazy", dir).CombinedOutput(); err != nil {
 			t.Errorf("umount: %s", out)
 		}
 	})

@@ -14,7 +14,7 @@ import (
 // own, as long as that takes, and below database/sql, which would convert each
 // of tens of millions of values by reflection.
 func (s *Store) Load(ctx context.Context, l *core.Loader) (round int64, err error) {
-	c, err := connect(ctx, dsn(s.path(), "ro", reading()))
+	c, err := connect(ctx, s.dsn("ro", reading()))
 	if err != nil {
 		return 0, fmt.Errorf("load: %w", s.explain(err))
 	}

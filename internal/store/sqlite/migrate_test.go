@@ -10,7 +10,7 @@ import (
 
 func openConn(t *testing.T, dir string) *conn {
 	t.Helper()
-	c, err := connect(t.Context(), dsn(filepath.Join(dir, "barge.db"), "rwc", writing(5000)))
+	c, err := connect(t.Context(), dsn(filepath.Join(dir, "barge.db"), "rwc", "", writing(5000)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,12 +21,15 @@ type Options struct {
 	Log     *slog.Logger
 	Readers int           // how many reads at once; zero means 8
 	ReadFor time.Duration // how long one read may take; zero means 10 s
+
+	vfs string // the file system, for tests; empty for SQLite's own
 }
 
 // Store is the embedded [store.Store].
 type Store struct {
 	log     *slog.Logger
 	dir     string
+	vfs     string
 	readFor time.Duration
 
 	lock  *os.File
@@ -59,7 +62,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{log: o.Log, dir: dir, readFor: o.ReadFor, full: make(chan struct{}, 1)}
+	s := &Store{log: o.Log, dir: dir, vfs: o.vfs, readFor: o.ReadFor, full: make(chan struct{}, 1)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -86,7 +89,7 @@ func (s *Store) open(ctx context.Context, readers int) (err error) {
 	if err = create(s.path()); err != nil {
 		return err
 	}
-	c, err := connect(ctx, dsn(s.path(), "rw", writing(5000)))
+	c, err := connect(ctx, s.dsn("rw", writing(5000)))
 	if err != nil {
 		return err
 	}
@@ -101,16 +104,20 @@ func (s *Store) open(ctx context.Context, readers int) (err error) {
 	if err = s.writer.prepare(ctx); err != nil {
 		return err
 	}
-	if s.checkpoint, err = connect(ctx, dsn(s.path(), "rw", writing(checkpointWaitMillis))); err != nil {
+	if s.checkpoint, err = connect(ctx, s.dsn("rw", writing(checkpointWaitMillis))); err != nil {
 		return err
 	}
-	if s.reads, err = pool(dsn(s.path(), "ro", reading()), readers); err != nil {
+	if s.reads, err = pool(s.dsn("ro", reading()), readers); err != nil {
 		return err
 	}
 	return s.hot.prepare(ctx, s.reads)
 }
 
 func (s *Store) path() string { return filepath.Join(s.dir, "barge.db") }
+
+func (s *Store) dsn(mode string, settings pragmas) string {
+	return dsn(s.path(), mode, s.vfs, settings)
+}
 
 // create makes the file if it is missing. Jobs' environments hold secrets, so
 // it is ours alone; SQLite gives the files beside it the same permissions. Its
