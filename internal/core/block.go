@@ -192,6 +192,7 @@ func (s *State) blockAt(now batch.Instant, q *queue, j *job) (block Block, name 
 		return Unblocked, "" // nothing starts service jobs yet
 	}
 	if !slices.ContainsFunc(q.environ, func(e *environment) bool { return e.fleet == nil || e.fleet.row.Invalid == "" }) {
+		h.noHost = 0
 		return ActionRequired, ""
 	}
 	f := &h.found

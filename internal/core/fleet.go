@@ -243,8 +243,7 @@ func (f *fleet) usable(t *catalog.Type) batch.Resources {
 
 // measure notes what an instance of the type has registered with.
 func (f *fleet) measure(name string, capacity batch.Resources) {
-	i := slices.IndexFunc(f.types, func(t fleetType) bool { return t.Name == name })
-	if i < 0 || f.usable(f.types[i].Type) == capacity {
+	if t := f.named(name); t == nil || f.usable(t) == capacity {
 		return
 	}
 	others := slices.DeleteFunc(slices.Clone(f.row.Measured), func(m Measured) bool { return m.Type == name })
@@ -264,12 +263,28 @@ func (f *fleet) price(t *catalog.Type, now batch.Instant) int64 {
 	return price
 }
 
-// priceOf is the price of the type of that name.
-func (f *fleet) priceOf(name string, now batch.Instant) int64 {
+// named is the type of that name; nil if the fleet may not have it.
+func (f *fleet) named(name string) *catalog.Type {
 	for _, t := range f.types {
 		if t.Name == name {
-			return f.price(t.Type, now)
+			return t.Type
 		}
+	}
+	return nil
+}
+
+// usableOf is what jobs get of an instance of the type of that name.
+func (f *fleet) usableOf(name string) (usable batch.Resources) {
+	if t := f.named(name); t != nil {
+		usable = f.usable(t)
+	}
+	return usable
+}
+
+// priceOf is the price of the type of that name.
+func (f *fleet) priceOf(name string, now batch.Instant) int64 {
+	if t := f.named(name); t != nil {
+		return f.price(t, now)
 	}
 	return allocate.UnknownPrice
 }

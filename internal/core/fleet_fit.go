@@ -50,10 +50,6 @@ func (f *fleet) verdict(maxVCPU int64, groups []fit.Group, gang bool) verdict {
 // capacity, or not to support, the types that fit. It names one of the types. It
 // stays so until one is launched.
 func (s *State) shortage(now batch.Instant, q *queue, j *job) (block Block, name string) {
-	need := s.shapes.Need(j.shape)
-	if j.gang != nil {
-		need = j.gang.row.most()
-	}
 	for _, e := range q.environ {
 		if !e.usable() {
 			continue
@@ -61,7 +57,7 @@ func (s *State) shortage(now batch.Instant, q *queue, j *job) (block Block, name
 		if e.fleet == nil {
 			return Unblocked, ""
 		}
-		kind, found, ok := e.fleet.shortOf(now, need)
+		kind, found, ok := e.fleet.shortOf(now, s.demandOf(j))
 		switch {
 		case !ok && j.gang == nil:
 			return Unblocked, ""
@@ -80,39 +76,45 @@ func (s *State) shortage(now batch.Instant, q *queue, j *job) (block Block, name
 	return block, name
 }
 
-// shortOf reports whether no type that holds the need was to be had when it was
-// last tried, and why that was and which type it was.
-func (f *fleet) shortOf(now batch.Instant, need batch.Resources) (kind LaunchFailure, name string, short bool) {
-	if len(f.row.Backoffs) == 0 {
-		return 0, "", false
+// demandOf is a job as the allocation strategies see it.
+func (s *State) demandOf(j *job) allocate.Demand {
+	if j.gang != nil {
+		return allocate.Demand{Need: j.gang.row.most(), Count: 1, Nodes: int64(j.gang.row.Size)}
 	}
-	strategy, _ := allocate.StrategyOf(f.row.Fleet.Strategy)
-	r := allocate.Request{Strategy: strategy, Spot: f.row.Fleet.Spot, Headroom: batch.Unlimited, Most: 1, Demand: []allocate.Demand{{Need: need, Count: 1}}}
-	kinds := make(map[string]LaunchFailure)
+	return allocate.Demand{Need: s.shapes.Need(j.shape), Count: 1}
+}
+
+// shortOf reports whether no type that would hold the job was to be had when it
+// was last tried, and why that was and which type it was. For multi-node jobs
+// there is one type only, the best.
+func (f *fleet) shortOf(now batch.Instant, d allocate.Demand) (kind LaunchFailure, name string, short bool) {
+	failed := make(map[string]LaunchFailure)
 	for _, b := range f.row.Backoffs {
-		if b.Until > now-staleAfter {
-			kinds[b.Type] = b.Kind
-		}
-	}
-	for _, t := range f.types {
-		c := f.candidate(t, now)
-		if k, failed := kinds[t.Name]; failed && k != FailedOther {
-			c.BackedOff = true
-		}
-		r.Candidates = append(r.Candidates, c)
-	}
-	d := allocate.Decide(r)
-	if len(d.Unmet) != 1 || d.Unmet[0].Reason != allocate.NoCapacity {
-		return 0, "", false
-	}
-	for _, b := range f.row.Backoffs { // the latest is the last
-		for _, t := range f.types {
-			if t.Name == b.Type && need.Fits(f.usable(t.Type)) && b.Kind != FailedOther && (name == "" || b.Kind == NoCapacity || kind != NoCapacity) {
-				kind, name = b.Kind, b.Type
+		if b.Until > now-staleAfter && b.Kind != FailedOther {
+			failed[b.Type] = b.Kind
+			if d.Need.Fits(f.usableOf(b.Type)) && (name == "" || b.Kind == NoCapacity || kind != NoCapacity) {
+				kind, name = b.Kind, b.Type // the latest is the last
 			}
 		}
 	}
-	return kind, name, name != ""
+	if name == "" {
+		return 0, "", false
+	}
+	strategy, _ := allocate.StrategyOf(f.row.Fleet.Strategy)
+	r := allocate.Request{Strategy: strategy, Spot: f.row.Fleet.Spot, Headroom: batch.Unlimited, Most: max(1, d.Nodes), Demand: []allocate.Demand{d}}
+	for _, t := range f.types {
+		c := f.candidate(t, now)
+		_, c.BackedOff = failed[t.Name]
+		c.BackedOff = c.BackedOff && d.Nodes == 0
+		r.Candidates = append(r.Candidates, c)
+	}
+	made := allocate.Decide(r)
+	if d.Nodes > 0 && len(made.Launches) == 1 {
+		name = r.Candidates[made.Launches[0].Candidate].Name
+		kind, short = failed[name]
+		return kind, name, short
+	}
+	return kind, name, len(made.Unmet) == 1 && made.Unmet[0].Reason == allocate.NoCapacity
 }
 
 // launches reports whether the environment has instances on their way.
@@ -151,7 +153,7 @@ func (s *State) fleetObstacle(e *environment, j *job) Obstacle {
 	case v != holds:
 		return with(LimitNoType, 0, 0, 0)
 	}
-	if _, _, short := f.shortOf(s.placedAt, most); short {
+	if _, _, short := f.shortOf(s.placedAt, s.demandOf(j)); short {
 		return with(LimitCapacity, 0, 0, 0)
 	}
 	if f.launching > 0 {

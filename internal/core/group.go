@@ -56,8 +56,9 @@ func (s *State) startGroup(q *queue, hosts []*host, out *Output) {
 
 // serveGang sees that there is an instance for each node of the gang at the head
 // of a queue, in the first environment that can have them all. One that has no
-// capacity for them now is waited for, as on AWS.
+// capacity for them now is waited for, as on AWS, and so is the type that is best.
 //
+// https://docs.aws.amazon.com/batch/latest/userguide/allocation-strategies.html
 // https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable_capacity.html
 func (c *scaler) serveGang(q *queue, p *job) {
 	if q.group != nil {
@@ -69,6 +70,11 @@ func (c *scaler) serveGang(q *queue, p *job) {
 			continue
 		}
 		r := c.request(e)
+		backedOff := make(map[string]bool)
+		for i := range r.Candidates { // no other type is taken instead, as on AWS
+			backedOff[r.Candidates[i].Name] = r.Candidates[i].BackedOff
+			r.Candidates[i].BackedOff = false
+		}
 		headroom := r.Headroom
 		idle := make(map[string][]*host)
 		for h := range e.fleet.idle.Sorted {
@@ -81,13 +87,14 @@ func (c *scaler) serveGang(q *queue, p *job) {
 		d := allocate.Decide(r)
 		if len(d.Launches) != 1 {
 			c.unmet(q, e, &d)
-			if len(d.Unmet) > 0 && d.Unmet[0].Reason == allocate.NoCapacity {
-				break
-			}
 			continue
 		}
 		l := &d.Launches[0]
 		candidate := &r.Candidates[l.Candidate]
+		if backedOff[candidate.Name] {
+			c.unmet(q, e, &allocate.Decision{Unmet: []allocate.Unmet{{Reason: allocate.NoCapacity}}})
+			break
+		}
 		kept := idle[candidate.Name]
 		kept = kept[:min(int64(len(kept)), nodes)]
 		l.Count = nodes - int64(len(kept))

@@ -118,6 +118,8 @@ func (s *State) instanceEmptied(h *host, out *Output) {
 func (s *State) endInstance(h *host, out *Output) {
 	h.become(HostTerminating)
 	s.watchHost(h)
+	h.environment.fleet.idle.Remove(h)
+	s.config++
 	out.Changes = append(out.Changes, HostPut{h.stored()})
 	out.Effects = append(out.Effects, h.wish())
 }

@@ -36,11 +36,13 @@ type Sinks struct {
 	Events func()
 }
 
-// Options configure an Engine. All members are required, but for Sinks.Events.
+// Options configure an Engine. All members are required, but for Sinks.Events and Scaling.
 type Options struct {
 	Store store.Store
 	Sinks Sinks
 	Log   *slog.Logger
+	// Scaling says how instances are chosen and kept. The zero value will do.
+	Scaling core.Scaling
 }
 
 // Engine owns a state and commits its rounds.
@@ -49,6 +51,8 @@ type Engine struct {
 	sinks Sinks
 	log   *slog.Logger
 	inbox inbox
+
+	scaling core.Scaling
 	clock clock
 
 	// Only the goroutine of Run uses these.
@@ -60,7 +64,7 @@ type Engine struct {
 
 // Open loads the state from the store.
 func Open(ctx context.Context, o Options) (*Engine, error) {
-	e := &Engine{store: o.Store, sinks: o.Sinks, log: o.Log, clock: clock{log: o.Log}}
+	e := &Engine{store: o.Store, sinks: o.Sinks, log: o.Log, scaling: o.Scaling, clock: clock{log: o.Log}}
 	e.inbox.signal = make(chan struct{}, 1)
 	if err := e.load(ctx); err != nil {
 		return nil, err
@@ -70,6 +74,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 
 func (e *Engine) load(ctx context.Context) error {
 	l := core.NewLoader()
+	l.Scaling(e.scaling)
 	last, err := e.store.Load(ctx, l)
 	if err != nil {
 		return fmt.Errorf("load the state: %w", err)
