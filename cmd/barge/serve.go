@@ -32,7 +32,7 @@ func defaultConfig() config {
 		data = filepath.Join(home, ".barge")
 	}
 	return config{
-		settings: settings{Capacity: "unlimited", MaxArraySize: 10_000, MaxDependencies: 20, MaxShares: 500, Nodes: "10.192.0.0/10"},
+		settings: settings{Capacity: "unlimited", MaxProcesses: 4096, MaxArraySize: 10_000, MaxDependencies: 20, MaxShares: 500, Nodes: "10.192.0.0/10"},
 		Listen:   "127.0.0.1:8642", Data: data, Driver: "auto", KeepJobs: retention(30 * day),
 		Scope: batch.Scope{Partition: "aws", Region: "us-east-1", Account: "123456789012"},
 	}

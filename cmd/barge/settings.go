@@ -30,6 +30,7 @@ type settings struct {
 
 	InstanceTypes string // a file; empty for EC2's types alone
 
+	MaxProcesses    int64
 	MaxArraySize    int32
 	MaxDependencies int
 	MaxShares       int
@@ -40,6 +41,9 @@ func (s *settings) checkLimits() error {
 	var errs []error
 	if s.MaxArraySize < 2 || s.MaxArraySize > batchsvc.MostArraySize {
 		errs = append(errs, fmt.Errorf("--max-array-size must be from 2 to %d, not %d", batchsvc.MostArraySize, s.MaxArraySize))
+	}
+	if s.MaxProcesses < 0 || s.MaxProcesses > 1<<22 {
+		errs = append(errs, fmt.Errorf("--max-processes must be from 1 to %d, or 0, not %d", 1<<22, s.MaxProcesses))
 	}
 	if s.MaxDependencies < 1 || s.MaxDependencies > 1000 {
 		errs = append(errs, fmt.Errorf("--max-dependencies must be from 1 to 1000, not %d", s.MaxDependencies))
@@ -80,6 +84,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.Int32Var(&s.MachineVCPUs, "machine-vcpus", 0, "vCPUs of this machine for compute environments with barge:capacity=host (default all)")
 	f.Int32Var(&s.MachineMemory, "machine-memory", 0, "MiB of this machine's memory for the same (default all)")
 	f.StringVar(&s.InstanceTypes, "instance-types", "", "file with instance types of your own, their prices, and other prices for EC2's: JSON, YAML or CSV; see docs/cost.md")
+	f.Int64Var(&s.MaxProcesses, "max-processes", s.MaxProcesses, "the most processes and threads that a container of a job may have at once, where the driver can limit anything; 0 for no limit")
 	f.Int32Var(&s.MaxArraySize, "max-array-size", s.MaxArraySize, "the most children of an array job, up to 1000000; AWS has 10000")
 	f.IntVar(&s.MaxDependencies, "max-dependencies", s.MaxDependencies, "the most jobs that a job can depend on, up to 1000; AWS has 20")
 	f.IntVar(&s.MaxShares, "max-shares", s.MaxShares, "the most share identifiers that may be active in a job queue, up to 10000; AWS has 500")

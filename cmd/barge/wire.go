@@ -117,7 +117,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *parts, err error)
 	service := batchsvc.New(batchsvc.Options{
 		Catalog: types,
 		Do:      p.engine.Do, View: p.engine.View, Store: p.store, Scope: c.Scope, Owner: owner,
-		Secret: secrets.Value, Volumes: volumes, JobEnv: jobEnv, NodeSpace: nodes, OnMachine: c.Capacity == "host",
+		Secret: secrets.Value, Volumes: volumes, JobEnv: jobEnv, MaxProcesses: c.MaxProcesses, NodeSpace: nodes, OnMachine: c.Capacity == "host",
 		Limits: batchsvc.Limits{ArraySize: c.MaxArraySize, Dependencies: c.MaxDependencies, Shares: c.MaxShares},
 	})
 	p.bus = bus.New(bus.Options{

@@ -25,7 +25,7 @@ func cannotStart(format string, args ...any) error {
 func (s *Service) container(task *batchapi.EcsTaskProperties, grace time.Duration, c *batchapi.TaskContainerProperties, out *driver.Spec) error {
 	out.Image, out.Command, out.User = c.Image, c.Command, c.User
 	out.Privileged, out.ReadonlyRootFS = deref(c.Privileged), deref(c.ReadonlyRootFilesystem)
-	out.StopTimeout = grace
+	out.StopTimeout, out.MaxProcesses = grace, s.o.MaxProcesses
 	if t := deref(c.StopTimeout); t > 0 {
 		out.StopTimeout = time.Duration(t) * time.Second
 	}

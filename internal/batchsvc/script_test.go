@@ -243,7 +243,7 @@ func settings(s driver.Spec) []string {
 	for i := range v.NumField() {
 		name, value := v.Type().Field(i).Name, v.Field(i)
 		switch name {
-		case "Unit", "Image", "Command", "Env", "Resources", "StopTimeout", "Labels", "User", "Privileged", "ReadonlyRootFS":
+		case "Unit", "Image", "Command", "Env", "Resources", "MaxProcesses", "StopTimeout", "Labels", "User", "Privileged", "ReadonlyRootFS":
 			continue
 		}
 		if !value.IsZero() {

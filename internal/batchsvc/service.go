@@ -34,7 +34,7 @@ import (
 	"github.com/bargehq/barge/internal/store"
 )
 
-// Options configure a Service. All members but Volumes, JobEnv, OnMachine and Limits
+// Options configure a Service. All members but Volumes, JobEnv, MaxProcesses, OnMachine and Limits
 // are required.
 type Options struct {
 	// Do steps a command and returns after its commit, as engine.Engine.Do.
@@ -48,6 +48,9 @@ type Options struct {
 	// Volumes are the directories, Host or NFS, that stand for file systems of
 	// EFS and S3 Files, by id, and for their access points, as ID/ACCESS-POINT.
 	Volumes map[string]driver.Mount
+	// MaxProcesses is how many processes and threads a container may have at
+	// once; zero is no limit.
+	MaxProcesses int64
 	// JobEnv are variables that every job has unless it sets them itself.
 	JobEnv []driver.Var
 	// OnMachine: managed environments without the tag barge:capacity are of

@@ -22,6 +22,10 @@ type Spec struct {
 	Env []Var
 	// Resources: vCPUs are a share, not a cap; memory is a hard limit.
 	Resources batch.Resources
+	// MaxProcesses is how many processes and threads it may have at once, so
+	// that one that multiplies without end harms nobody else; zero is no limit.
+	// A driver that cannot limit anything does not limit this either.
+	MaxProcesses int64
 	// StopTimeout is the grace from SIGTERM to SIGKILL.
 	StopTimeout time.Duration
 	// Network is where the nodes of a multi-node job meet; nil for other jobs.

@@ -49,6 +49,9 @@ func (d *Driver) hostConfig(spec driver.Spec) *container.HostConfig {
 		// https://docs.aws.amazon.com/batch/latest/APIReference/API_LinuxParameters.html
 		host.MemorySwap = 2 * m
 	}
+	if spec.MaxProcesses > 0 {
+		host.PidsLimit = &spec.MaxProcesses
+	}
 	if spec.Network != nil {
 		host.NetworkMode = container.NetworkMode(networkName(spec.Unit.Attempt))
 	}

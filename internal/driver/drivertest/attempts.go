@@ -247,6 +247,27 @@ func (s *suite) memoryLimitChild(t *testing.T) {
 	s.wantOutOfMemory(t, "tail /dev/zero; exit 137")
 }
 
+// processLimit: a program that multiplies comes to an end, and the next one has
+// what it needs.
+func (s *suite) processLimit(t *testing.T) {
+	if !s.h.MemoryLimits {
+		t.Skip("limits are not enforced here")
+	}
+	const most = 20
+	spec := s.specOf(t, "/bin/sh", "-c", "i=0; while [ $i -lt 200 ]; do sleep 60 & i=$((i + 1)); echo $i; done 2>/dev/null; exit 7")
+	spec.MaxProcesses = most
+	id := s.startSpec(t, spec)
+	exit := s.exit(t, id)
+	if n := len(s.outputAfter(t, id, 0)); n < 2 || n >= most || exit.Code == nil || *exit.Code == 0 || *exit.Code == 7 {
+		t.Errorf("it made %d processes and ended with %s; the limit is %d", n, show(exit), most)
+	}
+	for _, n := range []int64{0, 1000} {
+		spec = s.specOf(t, "/bin/sh", "-c", "i=0; while [ $i -lt 40 ]; do sleep 60 & i=$((i + 1)); done; exit 0")
+		spec.MaxProcesses = n
+		s.wantCode(t, s.startSpec(t, spec), 0)
+	}
+}
+
 func (s *suite) wantOutOfMemory(t *testing.T, script string) {
 	t.Helper()
 	spec := s.specOf(t, "/bin/sh", "-c", script)

@@ -85,6 +85,7 @@ func Run(t *testing.T, h Harness) {
 			"shell/children after the end":  shell((*suite).childrenAfterEnd),
 			"shell/memory limit":            shell((*suite).memoryLimit),
 			"shell/memory limit of a child": shell((*suite).memoryLimitChild),
+			"shell/process limit":           shell((*suite).processLimit),
 			"shell/users":                   shell((*suite).users),
 			"shell/settings":                shell((*suite).settings),
 			"shell/volumes":                 shell((*suite).volumes),

@@ -142,8 +142,8 @@ func (a *attempt) begin(q *startRequest) (err error) {
 	if err != nil {
 		return err
 	}
-	if q.Cgroups && r.cgroups != nil && (q.MemoryMiB > 0 || q.MilliVCPU > 0) {
-		if a.lane, err = r.cgroups.take(q.MemoryMiB, q.MilliVCPU); err != nil {
+	if q.Cgroups && r.cgroups != nil && (q.MemoryMiB > 0 || q.MilliVCPU > 0 || q.Processes > 0) {
+		if a.lane, err = r.cgroups.take(limits{q.MemoryMiB, q.MilliVCPU, q.Processes}); err != nil {
 			return err
 		}
 	}

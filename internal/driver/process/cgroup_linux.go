@@ -87,13 +87,17 @@ func (c *cgroups) close() {
 	}
 }
 
+// limits are what a lane allows, as asked for; zero is no limit, or the usual
+// share of CPU.
+type limits struct{ memoryMiB, milliVCPU, processes int64 }
+
 // take returns a lane with these limits.
-func (c *cgroups) take(memoryMiB, milliVCPU int64) (*lane, error) {
+func (c *cgroups) take(n limits) (*lane, error) {
 	l, err := c.lane()
 	if err != nil {
 		return nil, err
 	}
-	if err := l.limit(memoryMiB, milliVCPU); err != nil {
+	if err := l.limit(n); err != nil {
 		l.close()
 		return nil, err
 	}
@@ -117,12 +121,12 @@ func (c *cgroups) lane() (*lane, error) {
 
 // lane is a cgroup, in each of our hierarchies for version 1.
 type lane struct {
-	c                    *cgroups
-	dirs                 []string    // the one with memory first
-	files                []*controls // of dirs
-	memoryMiB, milliVCPU int64       // as asked for; zero is no limit, or the usual share
-	oomKills             int64       // seen so far
-	exceeded             bool        // the limit, before it was set
+	limits
+	c        *cgroups
+	dirs     []string    // the one with memory first
+	files    []*controls // of dirs
+	oomKills int64       // seen so far
+	exceeded bool        // the limit, before it was set
 
 	events *os.File
 	procs  *os.File
@@ -158,18 +162,23 @@ func (c *cgroups) newLane(name string) (l *lane, err error) {
 }
 
 // limit sets the limits, as far as that is possible before a process is inside.
-func (l *lane) limit(memoryMiB, milliVCPU int64) error {
-	if l.c.unified && memoryMiB != l.memoryMiB {
-		if err := l.c.limitMemory(l.files[0], memoryMiB); err != nil {
+func (l *lane) limit(n limits) error {
+	if l.c.unified && n.memoryMiB != l.memoryMiB {
+		if err := l.c.limitMemory(l.files[0], n.memoryMiB); err != nil {
 			return fmt.Errorf("limit memory: %w", err)
 		}
 	}
-	if milliVCPU != l.milliVCPU {
-		if err := l.c.shareCPU(l.files[l.c.cpu], milliVCPU); err != nil {
+	if n.milliVCPU != l.milliVCPU {
+		if err := l.c.shareCPU(l.files[l.c.cpu], n.milliVCPU); err != nil {
 			return fmt.Errorf("share CPU: %w", err)
 		}
 	}
-	l.memoryMiB, l.milliVCPU = memoryMiB, milliVCPU
+	if n.processes != l.processes && l.c.processes >= 0 {
+		if err := limitProcesses(l.files[l.c.processes], n.processes); err != nil {
+			return fmt.Errorf("limit processes: %w", err)
+		}
+	}
+	l.limits = n
 	return nil
 }
 

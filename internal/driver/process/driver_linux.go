@@ -121,7 +121,7 @@ func (s *server) Start(ctx context.Context, spec driver.Spec) error {
 	}
 	return s.call(ctx, request{Op: "start", Attempt: spec.Unit.String(), Start: &startRequest{
 		Command: spec.Command, Env: spec.Env, User: spec.User, Ulimits: spec.Ulimits, Cgroups: s.cgroups,
-		MilliVCPU: limited(spec.Resources.MilliVCPU), MemoryMiB: limited(spec.Resources.MemoryMiB),
+		MilliVCPU: limited(spec.Resources.MilliVCPU), MemoryMiB: limited(spec.Resources.MemoryMiB), Processes: limited(spec.MaxProcesses),
 	}})
 }
 

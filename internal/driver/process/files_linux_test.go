@@ -154,6 +154,7 @@ func TestHierarchies(t *testing.T) {
 33 30 0:29 / /sys/fs/cgroup/cpu,cpuacct rw,nosuid - cgroup cgroup rw,cpu,cpuacct
 35 30 0:31 / /sys/fs/cgroup/memory rw shared:15 - cgroup cgroup rw,memory
 `
+	const pids = "36 30 0:32 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n"
 	const v2 = "31 30 0:27 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw,nsdelegate\n"
 	for _, c := range []struct {
 		name, mounts, own string
@@ -162,6 +163,10 @@ func TestHierarchies(t *testing.T) {
 		{
 			"version 1", v1, "4:memory:/a/b\n3:cpu,cpuacct:/c\n1:name=systemd:/d\n",
 			hierarchies{homes: []string{"/sys/fs/cgroup/memory/a/b", "/sys/fs/cgroup/cpu,cpuacct/c"}, cpu: 1, accounts: "/sys/fs/cgroup/cpu,cpuacct/c"},
+		},
+		{
+			"version 1 with pids", v1 + pids, "5:pids:/p\n4:memory:/a\n3:cpu,cpuacct:/c\n",
+			hierarchies{homes: []string{"/sys/fs/cgroup/memory/a", "/sys/fs/cgroup/cpu,cpuacct/c"}, cpu: 1, accounts: "/sys/fs/cgroup/cpu,cpuacct/c", pids: "/sys/fs/cgroup/pids/p"},
 		},
 		{
 			"hybrid", v2 + v1, "4:memory:/\n3:cpu,cpuacct:/\n0::/x\n",

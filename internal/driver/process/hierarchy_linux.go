@@ -18,12 +18,16 @@ type hierarchies struct {
 	unified bool
 	homes   []string // our own cgroups, the one with memory first
 	cpu     int      // which of homes has the CPU
-	mount   string   // version 2: the topmost cgroup that we see
+	// processes is which of homes counts processes; -1 if none does.
+	processes int
+	mount     string // version 2: the topmost cgroup that we see
 
 	// Version 1: our own cgroups where use of CPU and of block devices is
 	// counted. Those that are not in homes yet come behind them if prepare can
 	// have lanes there.
 	accounts, blocks string
+	// Version 1: where processes are counted, in the same way.
+	pids string
 }
 
 // findHierarchies reads the mounts. A hybrid system mounts version 2 without
@@ -41,7 +45,7 @@ func findHierarchies() (hierarchies, error) {
 }
 
 func parseHierarchies(mounts, own string) (hierarchies, error) {
-	var memory, cpu, unified, top, accounts, blocks string
+	var memory, cpu, unified, top, accounts, blocks, pids string
 	for line := range strings.Lines(mounts) {
 		before, after, ok := strings.Cut(line, " - ")
 		left, right := strings.Fields(before), strings.Fields(after)
@@ -61,6 +65,9 @@ func parseHierarchies(mounts, own string) (hierarchies, error) {
 			if slices.Contains(options, "cpuacct") {
 				accounts = cgroupPath(point, root, ownPath(own, "cpuacct"))
 			}
+			if slices.Contains(options, "pids") {
+				pids = cgroupPath(point, root, ownPath(own, "pids"))
+			}
 			if slices.Contains(options, "blkio") {
 				blocks = cgroupPath(point, root, ownPath(own, "blkio"))
 			}
@@ -71,9 +78,9 @@ func parseHierarchies(mounts, own string) (hierarchies, error) {
 	}
 	switch {
 	case memory != "" && cpu == memory:
-		return hierarchies{homes: []string{memory}, accounts: accounts, blocks: blocks}, nil
+		return hierarchies{homes: []string{memory}, accounts: accounts, blocks: blocks, pids: pids}, nil
 	case memory != "" && cpu != "":
-		return hierarchies{homes: []string{memory, cpu}, cpu: 1, accounts: accounts, blocks: blocks}, nil
+		return hierarchies{homes: []string{memory, cpu}, cpu: 1, accounts: accounts, blocks: blocks, pids: pids}, nil
 	case memory == "" && cpu == "" && unified != "":
 		return hierarchies{unified: true, homes: []string{unified}, mount: top}, nil
 	}
@@ -106,6 +113,9 @@ func cgroupPath(point, root, path string) string {
 func (h *hierarchies) prepare(name string) (parents []string, err error) {
 	if h.unified {
 		parent, err := h.prepareUnified(name)
+		if _, missing := os.Stat(filepath.Join(parent, "pids.max")); missing != nil {
+			h.processes = -1
+		}
 		return []string{parent}, err
 	}
 	for _, home := range h.homes {
@@ -115,7 +125,7 @@ func (h *hierarchies) prepare(name string) (parents []string, err error) {
 		}
 		parents = append(parents, parent)
 	}
-	for _, home := range []string{h.accounts, h.blocks} {
+	for _, home := range []string{h.accounts, h.blocks, h.pids} {
 		if home == "" || slices.Contains(h.homes, home) {
 			continue
 		}
@@ -124,6 +134,7 @@ func (h *hierarchies) prepare(name string) (parents []string, err error) {
 			h.homes, parents = append(h.homes, home), append(parents, parent)
 		}
 	}
+	h.processes = slices.Index(h.homes, h.pids)
 	return parents, nil
 }
 
@@ -156,7 +167,8 @@ func (h hierarchies) prepareUnified(name string) (parent string, err error) {
 
 // enable passes the controllers on to the children of a cgroup.
 func enable(dir string) error {
-	_ = writeFile(dir, "cgroup.subtree_control", []byte("+io")) // to count only; there may be none
+	_ = writeFile(dir, "cgroup.subtree_control", []byte("+io"))   // to count only; there may be none
+	_ = writeFile(dir, "cgroup.subtree_control", []byte("+pids")) // there may be none either
 	if err := writeFile(dir, "cgroup.subtree_control", []byte("+memory +cpu")); err != nil {
 		return fmt.Errorf("enable controllers below %s: %w", dir, err)
 	}
@@ -206,6 +218,16 @@ func (h hierarchies) limitMemory(of *controls, mib int64) error {
 		}
 	}
 	return nil
+}
+
+// limitProcesses sets how many processes and threads there may be; zero is no
+// limit.
+func limitProcesses(of *controls, n int64) error {
+	text := "max"
+	if n > 0 {
+		text = strconv.FormatInt(n, 10)
+	}
+	return of.write("pids.max", []byte(text))
 }
 
 // shareCPU sets the weight as Docker and its successors do: 1,024 shares per

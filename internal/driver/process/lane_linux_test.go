@@ -30,7 +30,7 @@ func BenchmarkLane(b *testing.B) {
 	})
 	b.Run("inside", func(b *testing.B) {
 		for b.Loop() {
-			l, err := c.take(512, 1000)
+			l, err := c.take(limits{512, 1000, 0})
 			if err != nil {
 				b.Fatal(err)
 			}

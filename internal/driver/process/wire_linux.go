@@ -47,6 +47,7 @@ type startRequest struct {
 	Ulimits   []driver.Ulimit `json:"ulimits,omitempty"`
 	MilliVCPU int64           `json:"milliVCPU,omitempty"`
 	MemoryMiB int64           `json:"memoryMiB,omitempty"`
+	Processes int64           `json:"processes,omitempty"`
 	Cgroups   bool            `json:"cgroups,omitempty"`
 }
 
