@@ -53,6 +53,9 @@ func run(ctx context.Context, c config, out io.Writer) (err error) {
 	}
 	server := &http.Server{
 		Handler: p.handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+		// From the end of the headers to that of the answer, hence more than for
+		// reading: an answer that nobody takes is not kept for ever.
+		WriteTimeout:   2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	start("http", func(ctx context.Context) error { return serveHTTP(ctx, server, listener) })

@@ -5,12 +5,14 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/batch"
 	"github.com/aws/aws-sdk-go-v2/service/batch/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 )
 
 // client speaks to the server as anybody does, but never asks twice: what has
@@ -140,4 +142,39 @@ func (c *client) log(ctx context.Context, stream string) (lines []string, err er
 
 func over(s types.JobStatus) bool {
 	return s == types.JobStatusSucceeded || s == types.JobStatusFailed
+}
+
+// run submits a job that runs a shell's program, and returns its id.
+func (s *server) run(t *testing.T, program string) string {
+	t.Helper()
+	out, err := s.batch.SubmitJob(t.Context(), &batch.SubmitJobInput{
+		JobName: aws.String("run"), JobQueue: aws.String(name), JobDefinition: aws.String(name),
+		ContainerOverrides: &types.ContainerOverrides{Command: []string{"/bin/sh", "-c", program}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *out.JobId
+}
+
+func (s *server) terminate(t *testing.T, id string) error {
+	t.Helper()
+	_, err := s.batch.TerminateJob(context.WithoutCancel(t.Context()), &batch.TerminateJobInput{JobId: &id, Reason: aws.String(endReason)})
+	return err
+}
+
+// printedSome returns a few lines of a job's log.
+func (s *server) printedSome(t *testing.T, id string) []cwtypes.OutputLogEvent {
+	t.Helper()
+	stream := s.must(t, []string{id})[id].Container.LogStreamName
+	if stream == nil {
+		return nil
+	}
+	out, err := s.logs.GetLogEvents(t.Context(), &cloudwatchlogs.GetLogEventsInput{
+		LogGroupName: aws.String("/aws/batch/job"), LogStreamName: stream, Limit: aws.Int32(10),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Events
 }

@@ -12,6 +12,10 @@
 // own beside that, by which [judge] looks for attempts that run twice or at once,
 // too often, too long or before what they depend on.
 //
+// The server is abused as well (abuse_test.go): requests without end, thousands
+// of connections, floods of output, jobs that multiply. It answers in words, its
+// memory is bounded, and others are served.
+//
 // There is nothing here but tests. They need Linux, since jobs are processes.
 // -crashes=50, or BARGE_CRASHES=50, kills more often than the default. Tests
 // with a container engine run only where BARGE_REQUIRE, a list with commas, names

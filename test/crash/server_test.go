@@ -105,6 +105,7 @@ type server struct {
 	marks   string // a directory for what jobs write down
 	address string
 	driver  string
+	flags   []string // more of them
 	// eventsFile gets the events.
 	eventsFile string
 	fault      string // for the next process, see internal/fault
@@ -173,7 +174,8 @@ func (s *server) launch() {
 		s.t.Fatal(err)
 	}
 	defer log.Close()
-	cmd := exec.Command(binary, "serve", "--driver", s.driver, "--data", s.data, "--listen", s.address, "--events-file", s.eventsFile)
+	args := []string{"serve", "--driver", s.driver, "--data", s.data, "--listen", s.address, "--events-file", s.eventsFile}
+	cmd := exec.Command(binary, append(args, s.flags...)...)
 	cmd.Stderr = log // what it greets with is of no use here
 	cmd.Env = append(os.Environ(), "BARGE_FAULT="+s.fault, "BARGE_FAULT_CLOCK="+s.clock)
 	if err := cmd.Start(); err != nil {
