@@ -59,7 +59,7 @@ func (s *State) shortage(now batch.Instant, q *queue, j *job) (block Block, name
 		}
 		kind, found, ok := e.fleet.shortOf(now, s.demandOf(j))
 		switch {
-		case !ok && j.gang == nil:
+		case !ok && j.gang == nil || ok && s.fits(e, j):
 			return Unblocked, ""
 		case !ok:
 			continue

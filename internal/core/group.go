@@ -16,7 +16,7 @@ type group struct {
 
 // keepGroup releases the group of a queue that is no use any more: the gang is
 // not at the head, it has started, or an instance did not come.
-func (c *scaler) keepGroup(q *queue) {
+func (s *State) keepGroup(q *queue, out *Output) {
 	g := q.group
 	if g == nil {
 		return
@@ -24,10 +24,10 @@ func (c *scaler) keepGroup(q *queue) {
 	head, ok := q.first()
 	whole := true
 	for _, h := range g.hosts {
-		whole = whole && c.hosts[h.ID] == h && (h.row.State == HostUp || h.row.State == HostLaunching)
+		whole = whole && s.hosts[h.ID] == h && (h.row.State == HostUp || h.row.State == HostLaunching)
 	}
 	if !ok || head != g.job || !whole {
-		c.releaseGroup(q, c.out)
+		s.releaseGroup(q, out)
 	}
 }
 

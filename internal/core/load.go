@@ -282,7 +282,7 @@ func (l *Loader) host(row JobRow) (*host, error) {
 	switch h := l.s.hosts[row.Host]; {
 	case h != nil:
 		return h, nil
-	case row.State.Live():
+	case row.State.Live() && row.Gang == nil: // a gang may have lost its main node's
 		return nil, fmt.Errorf("job %s: no host %d", row.Ref, row.Host)
 	default:
 		return &host{Host: fit.Host{ID: row.Host}}, nil

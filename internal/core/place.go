@@ -29,6 +29,7 @@ func (s *State) Place(now batch.Instant, budget int, out *Output) (more bool) {
 	more = s.settle(now, out) || more
 	more = s.evictOn(out) || more
 	more = s.removeDrained(out) || more
+	s.settleFleets(now, out)
 	for _, q := range s.queueList {
 		if q.row.Status != Valid {
 			continue

@@ -52,12 +52,13 @@ type scaler struct {
 }
 
 // manageFleets sees to the instances of all fleets: those that are to go, those
-// that are wanted, and those that are not any more. It reports whether there is
-// more to do at once.
+// that are not wanted any more, and those that are wanted. It reports whether it
+// has changed anything, from which more may follow at once.
 func (s *State) manageFleets(now batch.Instant, out *Output) (more bool) {
 	if s.fleets == 0 {
 		return false
 	}
+	effects := len(out.Effects)
 	c := &scaler{State: s, now: now, out: out, rooms: make(map[*environment]*rooms), left: maxLaunches}
 	for _, e := range s.environmentList {
 		if e.fleet != nil {
@@ -68,6 +69,7 @@ func (s *State) manageFleets(now batch.Instant, out *Output) (more bool) {
 	s.settleHosts(now, out)
 	for _, e := range s.environmentList {
 		if e.fleet != nil {
+			c.shrink(e)
 			c.keepMin(e)
 		}
 	}
@@ -76,12 +78,23 @@ func (s *State) manageFleets(now batch.Instant, out *Output) (more bool) {
 	}
 	for _, e := range s.environmentList {
 		if e.fleet != nil {
-			c.shrink(e)
 			e.tellDesired(out)
 		}
 	}
 	s.lookAt = c.next
-	return c.left <= 0
+	return len(out.Effects) > effects
+}
+
+// settleFleets brings up to date, before jobs are placed, which instances are idle
+// and which are kept for gangs.
+func (s *State) settleFleets(now batch.Instant, out *Output) {
+	if s.fleets == 0 {
+		return
+	}
+	for _, q := range s.queueList {
+		s.keepGroup(q, out)
+	}
+	s.settleHosts(now, out)
 }
 
 // wake has the next decision made at the given time, or earlier.
@@ -96,7 +109,6 @@ func (e *environment) usable() bool {
 // environments that may have more and of whose fitting types one can be had, for
 // what there is no room for on the instances of any of them, up or launching.
 func (c *scaler) serve(q *queue) {
-	c.keepGroup(q)
 	if len(q.wants) == 0 && q.gangs == 0 || q.row.ServiceEnvironment != 0 || !c.dueAt(q) {
 		return
 	}

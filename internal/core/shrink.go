@@ -76,7 +76,10 @@ const interruptAfter = 120_000
 // than the bid.
 func (c *scaler) interrupt(e *environment) {
 	f := e.fleet
-	if !f.row.Fleet.Spot || f.priceDue == 0 || c.now < f.priceDue {
+	switch {
+	case !f.row.Fleet.Spot || f.priceDue == 0:
+		return
+	case c.now < f.priceDue:
 		c.wake(f.priceDue)
 		return
 	}

@@ -53,7 +53,7 @@ type Engine struct {
 	inbox inbox
 
 	scaling core.Scaling
-	clock clock
+	clock   clock
 
 	// Only the goroutine of Run uses these.
 	rounds   *Rounds

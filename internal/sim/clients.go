@@ -42,6 +42,7 @@ func (c *clients) setUp() {
 	c.services = services{c: c}
 	c.services.setUp()
 	c.setUpShares()
+	c.setUpFleets()
 	c.again()
 }
 
@@ -84,7 +85,7 @@ func (c *clients) stop() {
 
 // timeLimits see to it that no job waits for ever that is too large.
 func timeLimits() []core.TimeLimit {
-	return []core.TimeLimit{{Block: core.MaxResource, Seconds: 8}, {Block: core.JobRequirement, Seconds: 15}}
+	return []core.TimeLimit{{Block: core.MaxResource, Seconds: 8}, {Block: core.JobRequirement, Seconds: 15}, {Block: core.Capacity, Seconds: 900}}
 }
 
 // again makes a burst of random requests and comes back later.
@@ -165,7 +166,7 @@ func (c *clients) submit() {
 		id[i] = byte(c.serial >> (8 * i))
 	}
 	in := core.Submit{
-		ID: id, Queue: fmt.Sprintf("q%d", rng.IntN(2)), Definition: 1, MaxAttempts: int32(1 + rng.IntN(3)),
+		ID: id, Queue: []string{"q0", "q1", "q3"}[rng.IntN(3)], Definition: 1, MaxAttempts: int32(1 + rng.IntN(3)),
 		Needs: batch.Resources{MilliVCPU: int64(1+rng.IntN(3)) * 1000, MemoryMiB: int64(128 << rng.IntN(4))},
 		New:   core.NewJob{Name: "job", Spec: []byte("{}")},
 	}

@@ -28,7 +28,7 @@ type process struct {
 	ended                bool
 	code                 int32
 	stored               bool // the report that it runs is durable
-	environment          int64
+	environment, host    int64
 }
 
 func (m *machine) init(w *World) {
@@ -74,14 +74,7 @@ func (m *machine) lose(want core.Scale) {
 	e := want.Environment
 	m.gone[e] = true
 	m.losses[e]++
-	for id, p := range m.attempts {
-		if p.environment == e {
-			delete(m.attempts, id)
-			if m.live[id.Job] == id {
-				delete(m.live, id.Job)
-			}
-		}
-	}
+	m.kill(func(p *process) bool { return p.environment == e })
 	m.w.stats.Losses++
 	// It is not said twice: an instance's name never comes back in truth.
 	m.w.inbox = append(m.w.inbox, engine.Call{Input: core.HostLost{Environment: e, Name: "machine"}, Report: true, Done: func(core.Reply, error) {
@@ -90,6 +83,18 @@ func (m *machine) lose(want core.Scale) {
 			m.scale(core.Scale{Environment: e, VCPU: m.wanted[e]})
 		})
 	}})
+}
+
+// kill takes processes away without a trace.
+func (m *machine) kill(which func(*process) bool) {
+	for id, p := range m.attempts {
+		if which(p) {
+			delete(m.attempts, id)
+			if m.live[id.Job] == id {
+				delete(m.live, id.Job)
+			}
+		}
+	}
 }
 
 // environmentOf returns whose a host is.
@@ -121,8 +126,10 @@ func (m *machine) report(in core.Input, durable func()) {
 	m.w.inbox = append(m.w.inbox, c)
 	if m.w.chance(5) { // said twice, perhaps when another attempt runs
 		m.soon(20_000, func() {
-			if h, ok := in.(core.HostSeen); ok {
+			if h, ok := in.(core.HostSeen); ok && h.Host == 0 {
 				in = m.seen(h.Environment)
+			} else if ok && m.w.cloud.instances[h.Host].gone {
+				return
 			}
 			m.w.inbox = append(m.w.inbox, engine.Call{Input: in, Report: true})
 		})
@@ -132,13 +139,13 @@ func (m *machine) report(in core.Input, durable func()) {
 // start runs an attempt, unless it is here already.
 func (m *machine) start(e core.Start) {
 	id, environment := e.Attempt, m.environmentOf(e.Host)
-	if _, ok := m.known[id]; ok || m.gone[environment] {
+	if _, ok := m.known[id]; ok || m.gone[environment] || !m.w.cloud.there(e.Host) {
 		return
 	}
 	m.known[id] = false
 	losses := m.losses[environment]
 	m.soon(50, func() {
-		if m.losses[environment] != losses {
+		if m.losses[environment] != losses || !m.w.cloud.there(e.Host) {
 			return
 		}
 		m.known[id] = true
@@ -148,7 +155,7 @@ func (m *machine) start(e core.Start) {
 				m.end(id, core.AttemptEnded{Attempt: id, StoppedAt: m.w.now, Reason: "CannotPullContainerError: no", StatusReason: "Task failed to start"})
 				return
 			}
-			p = &process{startedAt: m.w.now, environment: environment}
+			p = &process{startedAt: m.w.now, environment: environment, host: e.Host}
 			m.attempts[id] = p
 			if m.starts[id]++; m.starts[id] > 1 {
 				m.w.bad("attempt %s is started again", id)
@@ -170,7 +177,7 @@ func (m *machine) start(e core.Start) {
 // attach takes up an attempt after a restart; one that is not here is lost.
 func (m *machine) attach(e core.Attach) {
 	id := e.Attempt
-	if _, ok := m.known[id]; ok || m.gone[m.environmentOf(e.Host)] {
+	if _, ok := m.known[id]; ok || m.gone[m.environmentOf(e.Host)] || !m.w.cloud.there(e.Host) {
 		return
 	}
 	m.known[id] = true

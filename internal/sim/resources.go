@@ -13,7 +13,7 @@ func (c *clients) change() {
 	queue := []string{"q0", "q1", "q2"}[rng.IntN(3)]
 	environment := []string{"small", "large"}[rng.IntN(2)]
 	orders := [][]string{nil, {"large"}, {"small", "large"}, {"large", "small"}}
-	switch rng.IntN(9) {
+	switch rng.IntN(11) {
 	case 0, 1:
 		c.send(core.UpdateEnvironment{
 			Name: environment, Enabled: rng.IntN(3) > 0, MaxVCPU: []int64{0, 1000, 3000, 64_000}[rng.IntN(4)],
@@ -29,7 +29,9 @@ func (c *clients) change() {
 		c.deleteEnvironment("small")
 	case 7:
 		c.send(core.CreateEnvironment{Name: "small", Enabled: true, MaxVCPU: 2000}, nil)
-	case 8:
+	case 8, 9:
+		c.changeFleet()
+	case 10:
 		c.changeShares()
 	}
 }
@@ -56,6 +58,7 @@ func (c *clients) deleteEnvironment(name string) {
 // open makes every queue run again whatever is in it.
 func (c *clients) open() {
 	c.send(core.UpdateEnvironment{Name: "large", Enabled: true, MaxVCPU: 64_000}, nil)
+	c.openFleets()
 	for _, queue := range []string{"q0", "q1", "q2"} {
 		c.send(core.UpdateQueue{Name: queue, Enabled: true, Environments: []string{"large"}, SchedulingPolicy: policyOf(queue), TimeLimits: timeLimits()}, nil)
 	}

@@ -46,6 +46,7 @@ type World struct {
 	sealed map[int64]uint64 // the state's fingerprint as of each sealed round
 
 	machine machine
+	cloud   cloud
 	clients clients
 	public  audience
 	errs    []error
@@ -59,6 +60,8 @@ type Stats struct {
 	// of jobs that depend on others, Lost are jobs that failed with one.
 	Late, Dependent, Lost int
 	Losses                int // of hosts
+	Interrupted           int // instances, with a notice
+	Instances             int // that were launched
 	Blocked               int // jobs that a time limit at the head of a queue has ended
 	// Events were told for the first time, Repeated after that.
 	Events, Repeated int
@@ -73,6 +76,7 @@ func Run(o Options) (Stats, error) {
 		rows: make(map[int64]core.JobRow), sealed: make(map[int64]uint64), calm: o.Calm,
 	}
 	w.machine.init(w)
+	w.cloud = cloud{w: w, instances: make(map[int64]*instance)}
 	w.clients.init(w)
 	w.public.init(w)
 	w.boot()
@@ -273,6 +277,7 @@ func (w *World) sinks() engine.Sinks {
 		Attach: func(e core.Attach) { w.machine.attach(e) },
 		Stop:   func(e core.Stop) { w.machine.stop(e.Attempt) },
 		Scale:  func(e core.Scale) { w.machine.scale(e) },
+		Launch: func(e core.Launch) { w.cloud.launch(e) }, TerminateHost: func(e core.TerminateHost) { w.cloud.terminate(e) },
 		Events: w.public.wake,
 	}
 }
