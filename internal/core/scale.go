@@ -52,7 +52,7 @@ type scaler struct {
 }
 
 // manageFleets sees to the instances of all fleets: those that are to go, those
-// that are not wanted any more, and those that are wanted. It reports whether it
+// that are wanted, and those that are not any more. It reports whether it
 // has changed anything, from which more may follow at once.
 func (s *State) manageFleets(now batch.Instant, out *Output) (more bool) {
 	if s.fleets == 0 {
@@ -69,7 +69,6 @@ func (s *State) manageFleets(now batch.Instant, out *Output) (more bool) {
 	s.settleHosts(now, out)
 	for _, e := range s.environmentList {
 		if e.fleet != nil {
-			c.shrink(e)
 			c.keepMin(e)
 		}
 	}
@@ -78,6 +77,7 @@ func (s *State) manageFleets(now batch.Instant, out *Output) (more bool) {
 	}
 	for _, e := range s.environmentList {
 		if e.fleet != nil {
+			c.shrink(e)
 			e.tellDesired(out)
 		}
 	}
