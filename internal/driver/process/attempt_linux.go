@@ -2,7 +2,6 @@ package process
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -29,6 +28,8 @@ type attempt struct {
 	// Set before it begins.
 	pipe *os.File // its output, reading end
 	lane *lane    // nil if it is not limited
+	made *Made    // by the Maker; nil if it is a plain process
+	pen  *pen     // of what was made
 
 	tried    chan struct{} // closed when start has succeeded or failed
 	startErr error         // how; read behind tried
@@ -102,7 +103,11 @@ func (r *runner) start(key string, q *startRequest) error {
 	r.running++
 	r.mu.Unlock()
 
-	a.startErr = a.begin(q)
+	if q.Make != nil {
+		a.startErr = a.make(q)
+	} else {
+		a.startErr = a.begin(q)
+	}
 	r.mu.Lock()
 	if a.startErr != nil {
 		delete(r.attempts, key)
@@ -171,16 +176,12 @@ func (a *attempt) begin(q *startRequest) (err error) {
 // fork makes the process and enters it where it is found when it dies.
 func (a *attempt) fork(file, work string, q *startRequest, env []string, user *identity, rec *record) error {
 	r := a.r
-	var ends [2]int
-	if err := syscall.Pipe2(ends[:], syscall.O_CLOEXEC); err != nil {
-		return fmt.Errorf("make pipe: %w", err)
+	read, end, err := outputPipe()
+	if err != nil {
+		return err
 	}
-	write := uintptr(ends[1])
-	if err := syscall.SetNonblock(ends[0], true); err != nil { // for the poller; ours is the only reading end
-		_, _ = syscall.Close(ends[0]), syscall.Close(ends[1])
-		return fmt.Errorf("make pipe: %w", err)
-	}
-	a.pipe = os.NewFile(uintptr(ends[0]), "output")
+	a.pipe = read
+	write := uintptr(end)
 	attr := &syscall.ProcAttr{
 		Dir: work, Env: env, Files: []uintptr{r.null.Fd(), write, write},
 		Sys: &syscall.SysProcAttr{Setsid: true},
@@ -201,7 +202,7 @@ func (a *attempt) fork(file, work string, q *startRequest, env []string, user *i
 		r.mu.Unlock()
 	}
 	r.birth.Unlock()
-	_ = syscall.Close(ends[1])
+	_ = syscall.Close(end)
 	if err != nil {
 		_ = a.pipe.Close()
 		return startFault(q.Command[0], err)
@@ -238,7 +239,11 @@ func (r *runner) stop(key string, grace time.Duration) error {
 		a.kill()
 		return nil
 	}
-	_ = syscall.Kill(-a.pid, syscall.SIGTERM) // it is not reaped, so it is there
+	if a.made != nil {
+		_ = syscall.Kill(a.pid, a.made.StopSignal) // what becomes of the others is its affair
+	} else {
+		_ = syscall.Kill(-a.pid, syscall.SIGTERM) // it is not reaped, so it is there
+	}
 	deadline := time.Now().Add(grace)
 	switch {
 	case a.killer == nil:
@@ -264,6 +269,9 @@ func (a *attempt) kill() {
 	if a.lane != nil {
 		a.lane.kill()
 	}
+	if a.made != nil {
+		a.pen.kill()
+	}
 }
 
 func (a *attempt) drop() { a.dropping.Do(func() { close(a.dropped) }) }
@@ -286,7 +294,9 @@ func (r *runner) remove(key string) error {
 		if a.size > 0 {
 			err = errors.Join(err, os.Remove(a.outputPath()))
 		}
-		r.rooms.leave(a.rec.Work)
+		if a.rec.Work > 0 { // a container has none
+			r.rooms.leave(a.rec.Work)
+		}
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		delete(r.attempts, key)

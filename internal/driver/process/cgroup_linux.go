@@ -241,14 +241,20 @@ func (l *lane) outOfMemory() bool {
 	killed := l.exceeded
 	l.exceeded = false
 	n, _ := l.events.ReadAt(buf[:], 0) // short, hence io.EOF
-	for line := range strings.Lines(string(buf[:n])) {
+	kills := oomKills(string(buf[:n]))
+	killed = killed || kills > l.oomKills
+	l.oomKills = kills
+	return killed
+}
+
+// oomKills reads the counter from a file of events.
+func oomKills(events string) int64 {
+	for line := range strings.Lines(events) {
 		if count, ok := strings.CutPrefix(line, "oom_kill "); ok {
-			kills, _ := strconv.ParseInt(strings.TrimSpace(count), 10, 64)
-			killed = killed || kills > l.oomKills
-			l.oomKills = kills
+			return orZero(amount(count))
 		}
 	}
-	return killed
+	return 0
 }
 
 // release kills who is left in the lane and keeps it for the next attempt.

@@ -46,6 +46,16 @@ func (a *attempt) collect() {
 		used = orElse(a.lane.meter.end(), used)
 		a.lane.release()
 	}
+	if a.made != nil {
+		a.pen.kill() // of containers that share the machine's process ids
+		outOfMemory, all := a.pen.end()
+		if outOfMemory && code != 0 {
+			reason = oomReason
+		}
+		used = orElse(all, nil)
+		a.pen.remove()
+		a.made.Done()
+	}
 	r := a.r
 	r.mu.Lock()
 	rec := a.rec
@@ -110,6 +120,10 @@ func (w *writer) readAll() {
 func (w *writer) killEscaped() {
 	if w.a.lane != nil {
 		w.a.lane.kill()
+	}
+	if w.a.made != nil {
+		w.a.pen.kill()
+		return
 	}
 	killMarked(map[string]bool{mark(w.a.rec.Task, w.a.r.dir): true})
 }

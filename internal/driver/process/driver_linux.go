@@ -2,6 +2,7 @@ package process
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,11 +15,13 @@ import (
 	"github.com/bargehq/barge/internal/driver"
 )
 
+var _ driver.Driver = (*Driver)(nil)
+
 var errClosed = errors.New("process driver is closed")
 
-// server is the server's half: the current link to the runner, made anew when
+// Driver is the server's half: the current link to the runner, made anew when
 // it breaks.
-type server struct {
+type Driver struct {
 	dir     string
 	cgroups bool
 	closed  context.Context
@@ -30,7 +33,7 @@ type server struct {
 
 // Open connects to the runner of o.Dir, and starts it where there is none.
 // Several drivers may be open on one directory.
-func Open(ctx context.Context, o Options) (driver.Driver, error) {
+func Open(ctx context.Context, o Options) (*Driver, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -44,7 +47,7 @@ func Open(ctx context.Context, o Options) (driver.Driver, error) {
 	if err := os.MkdirAll(dir, 0o711); err != nil {
 		return nil, fmt.Errorf("make directory: %w", err)
 	}
-	s := &server{
+	s := &Driver{
 		dir: dir, cgroups: o.Cgroups != "off", turn: make(chan struct{}, 1),
 		launch: launcher{dir: dir, command: o.RunnerCommand, log: o.Log},
 	}
@@ -58,7 +61,7 @@ func Open(ctx context.Context, o Options) (driver.Driver, error) {
 }
 
 // link returns a connection that worked a moment ago.
-func (s *server) link(ctx context.Context) (*link, error) {
+func (s *Driver) link(ctx context.Context) (*link, error) {
 	select {
 	case <-s.turn:
 	case <-ctx.Done():
@@ -90,7 +93,7 @@ func (s *server) link(ctx context.Context) (*link, error) {
 
 // call asks the runner. A request whose connection broke is made again: doing
 // things twice does them once.
-func (s *server) call(ctx context.Context, q request) error {
+func (s *Driver) call(ctx context.Context, q request) error {
 	var err error
 	for range 3 {
 		l, e := s.link(ctx)
@@ -105,10 +108,10 @@ func (s *server) call(ctx context.Context, q request) error {
 }
 
 // Name is `process`.
-func (s *server) Name() string { return "process" }
+func (s *Driver) Name() string { return "process" }
 
 // Start implements [driver.Driver].
-func (s *server) Start(ctx context.Context, spec driver.Spec) error {
+func (s *Driver) Start(ctx context.Context, spec driver.Spec) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -125,6 +128,15 @@ func (s *server) Start(ctx context.Context, spec driver.Spec) error {
 	}})
 }
 
+// Make starts a unit whose processes the runner's [Maker] makes, and which is
+// described to it by description, in JSON. In all else it is as Start.
+func (s *Driver) Make(ctx context.Context, id batch.UnitID, description json.RawMessage) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return s.call(ctx, request{Op: "start", Attempt: id.String(), Start: &startRequest{Make: description}})
+}
+
 // limited turns what no machine has into no limit, which is zero.
 func limited(n int64) int64 {
 	if n < 0 || n >= 1<<40 {
@@ -135,7 +147,7 @@ func limited(n int64) int64 {
 
 // await calls try with what is known of the attempt, again with every change,
 // until it is done. A link that breaks in between changes nothing.
-func (s *server) await(ctx context.Context, id batch.UnitID, try func(*link, *mirror) (done bool, err error)) error {
+func (s *Driver) await(ctx context.Context, id batch.UnitID, try func(*link, *mirror) (done bool, err error)) error {
 	for {
 		l, err := s.link(ctx)
 		if err != nil {
@@ -160,7 +172,7 @@ func (s *server) await(ctx context.Context, id batch.UnitID, try func(*link, *mi
 }
 
 // Wait implements [driver.Driver].
-func (s *server) Wait(ctx context.Context, id batch.UnitID) (exit driver.Exit, err error) {
+func (s *Driver) Wait(ctx context.Context, id batch.UnitID) (exit driver.Exit, err error) {
 	err = s.await(ctx, id, func(_ *link, m *mirror) (bool, error) {
 		exit = driver.Exit{Code: m.Code, Reason: m.Reason, StartedAt: m.StartedAt, StoppedAt: m.StoppedAt, Usage: m.Usage}
 		return m.Ended, nil
@@ -172,7 +184,7 @@ func (s *server) Wait(ctx context.Context, id batch.UnitID) (exit driver.Exit, e
 }
 
 // Output implements [driver.Driver]. A cursor is an offset in the output file.
-func (s *server) Output(ctx context.Context, id batch.UnitID, cursor int64, emit func(driver.Line) error) error {
+func (s *Driver) Output(ctx context.Context, id batch.UnitID, cursor int64, emit func(driver.Line) error) error {
 	var file *os.File
 	defer func() {
 		if file != nil {
@@ -211,17 +223,17 @@ func (s *server) Output(ctx context.Context, id batch.UnitID, cursor int64, emit
 }
 
 // Stop implements [driver.Driver].
-func (s *server) Stop(ctx context.Context, id batch.UnitID, grace time.Duration) error {
+func (s *Driver) Stop(ctx context.Context, id batch.UnitID, grace time.Duration) error {
 	return s.call(ctx, request{Op: "stop", Attempt: id.String(), GraceMs: grace.Milliseconds()})
 }
 
 // Remove implements [driver.Driver].
-func (s *server) Remove(ctx context.Context, id batch.UnitID) error {
+func (s *Driver) Remove(ctx context.Context, id batch.UnitID) error {
 	return s.call(ctx, request{Op: "remove", Attempt: id.String()})
 }
 
 // List implements [driver.Driver].
-func (s *server) List(ctx context.Context) ([]batch.UnitID, error) {
+func (s *Driver) List(ctx context.Context) ([]batch.UnitID, error) {
 	l, err := s.link(ctx)
 	if err != nil {
 		return nil, err
@@ -230,7 +242,7 @@ func (s *server) List(ctx context.Context) ([]batch.UnitID, error) {
 }
 
 // Close implements [driver.Driver]: the runner and its attempts go on.
-func (s *server) Close() error {
+func (s *Driver) Close() error {
 	s.close(errClosed)
 	<-s.turn
 	defer func() { s.turn <- struct{}{} }()

@@ -101,7 +101,7 @@ func prepare(s *driver.Spec) error {
 }
 
 // Notes implements [driver.Driver].
-func (s *server) Notes(spec driver.Spec) []string {
+func (s *Driver) Notes(spec driver.Spec) []string {
 	notes := []string{"barge: run as a process on this machine; the image " + spec.Image + " is not used"}
 	if spec.DiskGiB > 0 {
 		notes = append(notes, "barge: ephemeralStorage is not enforced for a process")

@@ -22,4 +22,7 @@ type RunnerOptions struct {
 	// Linger is how long it stays when nothing runs and nobody is connected; zero means 10 s.
 	Linger time.Duration
 	Log    *slog.Logger // nil: no log
+	// NewMaker returns what makes the processes of [Driver.Make]; nil where there are
+	// none of its kind. It is called when no other runner holds the directory.
+	NewMaker func() (Maker, error)
 }

@@ -35,6 +35,8 @@ type runner struct {
 	journal *journal
 	rooms   *rooms
 	cgroups *cgroups // nil where the system permits none
+	maker   Maker    // nil where all are plain processes
+	pens    *pens    // for what it makes
 	null    *os.File
 
 	birth sync.Mutex // held while a process is made and entered in byPid
@@ -42,10 +44,14 @@ type runner struct {
 	mu       sync.Mutex // guards what follows, and what attempt says
 	attempts map[string]*attempt
 	byPid    map[int]*attempt // until reaped
-	clients  map[*client]struct{}
-	running  int // attempts that have not ended
-	idle     *time.Timer
-	closing  bool
+	helpers  map[int]chan<- syscall.WaitStatus
+	strays   map[int]stray
+
+	strayLimit int // how many strays there may be before old ones are looked for
+	clients    map[*client]struct{}
+	running    int // attempts that have not ended
+	idle       *time.Timer
+	closing    bool
 
 	all sync.WaitGroup // attempts and requests
 }
@@ -87,12 +93,22 @@ func RunRunner(ctx context.Context, o RunnerOptions) error {
 		dir: dir, log: o.Log, linger: o.Linger,
 		attempts: map[string]*attempt{},
 		byPid:    map[int]*attempt{},
+		helpers:  map[int]chan<- syscall.WaitStatus{},
+		strays:   map[int]stray{},
 		clients:  map[*client]struct{}{},
 	}
 	if r.null, err = os.Open(os.DevNull); err != nil {
 		return err
 	}
 	defer func() { _ = r.null.Close() }() // only read
+	if o.NewMaker != nil {
+		if err = adoptOrphans(); err == nil {
+			r.maker, err = o.NewMaker()
+		}
+		if err != nil {
+			return err
+		}
+	}
 	if err := r.recover(); err != nil {
 		return err
 	}
@@ -155,6 +171,10 @@ func (r *runner) serve(ctx context.Context) error {
 	close(stop)
 	<-reaped
 	r.cgroups.close()
+	if r.maker != nil {
+		r.pens.close()
+		r.maker.Close()
+	}
 	return errors.Join(err, r.journal.close())
 }
 
@@ -204,19 +224,27 @@ func (r *runner) reap(stop <-chan struct{}) {
 // bury reaps a dead child and passes its status on.
 func (r *runner) bury(pid int) {
 	a := r.dead(pid)
-	if a == nil { // it died before it was entered
+	if a == nil { // it died before it was entered, and no attempt may be entered now
 		r.birth.Lock()
-		r.birth.Unlock() //nolint:staticcheck // the wait is all that is wanted
+		defer r.birth.Unlock()
 		a = r.dead(pid)
 	}
 	status, used, err := wait(pid)
 	if err != nil {
 		r.log.Error("cannot reap a process", "op", "reap", "pid", pid, "err", err)
 	}
-	if a != nil {
-		_ = a.pipe.SetReadDeadline(time.Now().Add(drainTime)) // fails when it is at its end
-		a.died <- death{status: status, at: batch.InstantOf(time.Now()), used: used}
+	d := death{status: status, at: batch.InstantOf(time.Now()), used: used}
+	if a == nil {
+		r.unclaimed(pid, d)
+		return
 	}
+	r.lastWords(a, d)
+}
+
+// lastWords tells an attempt how its first process ended.
+func (r *runner) lastWords(a *attempt, d death) {
+	_ = a.pipe.SetReadDeadline(time.Now().Add(drainTime)) // fails when it is at its end
+	a.died <- d
 }
 
 // dead returns the attempt whose first process has died, and kills its group.
@@ -261,7 +289,15 @@ func (r *runner) recover() error {
 	}
 	found := killMarked(orphans)
 	sum := sha256.Sum256([]byte(r.dir))
-	r.cgroups = openCgroups("barge-"+hex.EncodeToString(sum[:6]), r.log)
+	name := "barge-" + hex.EncodeToString(sum[:6])
+	if r.maker == nil {
+		r.cgroups = openCgroups(name, r.log)
+	} else if r.pens, err = openPens(name, r.log); err == nil {
+		err = r.maker.Sweep()
+	}
+	if err != nil {
+		return err
+	}
 	for _, rec := range lost {
 		rec.Ended, rec.StoppedAt = true, batch.InstantOf(time.Now())
 		if rec.Pid == 0 && !found[mark(rec.Task, r.dir)] {

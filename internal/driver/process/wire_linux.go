@@ -41,7 +41,8 @@ type request struct {
 
 // startRequest is what the runner needs of a Spec.
 type startRequest struct {
-	Command   []string        `json:"command"`
+	Make      json.RawMessage `json:"make,omitempty"` // for the Maker, and nothing else is set
+	Command   []string        `json:"command,omitempty"`
 	Env       []driver.Var    `json:"env,omitempty"`
 	User      string          `json:"user,omitempty"`
 	Ulimits   []driver.Ulimit `json:"ulimits,omitempty"`
