@@ -49,7 +49,7 @@ func newRootCommand() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.AddCommand(
-		newServeCommand(), newRunnerCommand(),
+		newServeCommand(), newRunnerCommand(), newInitCommand(),
 		newRunCommand(), newJobsCommand(), newJobCommand(), newLogsCommand(), newWaitCommand(), newWhyCommand(), newCallCommand(), newSimulateCommand(),
 	)
 	return root

@@ -17,8 +17,10 @@ import (
 type config struct {
 	Listen   string
 	Data     string
-	Driver   string // auto, docker or process
+	Driver   string // auto, docker, oci or process
 	Docker   string // the engine's address, empty for the default one
+	Images   string // directory of images for the oci driver
+	Runtime  string // its runtime, empty for the best one
 	Scope    batch.Scope
 	Insecure bool
 	KeepJobs retention // that have ended
@@ -49,12 +51,20 @@ func (c config) validate() error {
 		bad("--listen %s is not a loopback address, and there is no authentication: whoever reaches it can run commands on this machine; --insecure-no-auth accepts that", c.Listen)
 	}
 	switch c.Driver {
-	case "auto", "docker", "process":
+	case "auto", "docker", "oci", "process":
 	default:
-		bad("--driver must be auto, docker or process, not %q", c.Driver)
+		bad("--driver must be auto, docker, oci or process, not %q", c.Driver)
 	}
-	if len(c.GPUs) > 0 && c.Driver == "process" {
-		bad("--gpus needs the docker driver: a process sees all of the machine's GPUs")
+	if len(c.GPUs) > 0 && (c.Driver == "process" || c.Driver == "oci") {
+		bad("--gpus needs the docker driver: a process sees all of the machine's GPUs, and the oci driver gives none")
+	}
+	if c.Images != "" {
+		if st, err := os.Stat(c.Images); err != nil || !st.IsDir() {
+			bad("--images %s is no directory", c.Images)
+		}
+		if c.Driver == "docker" || c.Driver == "process" {
+			bad("--images needs the oci driver")
+		}
 	}
 	if _, err := c.volumes(); err != nil {
 		errs = append(errs, err)
@@ -98,7 +108,9 @@ func newServeCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&c.Listen, "listen", c.Listen, "address to listen on")
 	f.StringVar(&c.Data, "data", c.Data, "directory of the database, the logs and what runs")
-	f.StringVar(&c.Driver, "driver", c.Driver, "what runs jobs: docker, process, or auto (docker where an engine answers)")
+	f.StringVar(&c.Driver, "driver", c.Driver, "what runs jobs: docker, oci, process, or auto (oci with --images, docker where an engine answers)")
+	f.StringVar(&c.Images, "images", "", "directory of images for the oci driver: archives as of `docker save`, OCI layouts and archives of them; others are pulled")
+	f.StringVar(&c.Runtime, "runtime", "", "OCI runtime of the oci driver, by name or path; without it crun, or else runc")
 	f.StringVar(&c.Docker, "docker-host", "", "address of the Docker Engine or Podman, such as unix:///run/podman/podman.sock")
 	f.StringVar(&c.Scope.Region, "region", c.Scope.Region, "region in the ARNs")
 	f.StringVar(&c.Scope.Account, "account", c.Scope.Account, "account in the ARNs")

@@ -20,6 +20,7 @@ import (
 	"github.com/bargehq/barge/internal/core"
 	"github.com/bargehq/barge/internal/driver"
 	"github.com/bargehq/barge/internal/driver/docker"
+	"github.com/bargehq/barge/internal/driver/oci"
 	"github.com/bargehq/barge/internal/driver/process"
 	"github.com/bargehq/barge/internal/engine"
 	"github.com/bargehq/barge/internal/fleet"
@@ -193,13 +194,7 @@ func installation(dir string) (uuid.UUID, error) {
 }
 
 func openDriver(ctx context.Context, c config, owner uuid.UUID, log *slog.Logger) (driver.Driver, error) {
-	kind := c.Driver
-	if kind == "auto" {
-		kind = "process"
-		if docker.Available(ctx, c.Docker) == nil {
-			kind = "docker"
-		}
-	}
+	kind := c.chooseDriver(ctx)
 	if kind == "docker" {
 		return docker.Open(ctx, docker.Options{Host: c.Docker, Owner: owner.String(), GPUs: c.GPUs, Log: log})
 	}
@@ -210,9 +205,35 @@ func openDriver(ctx context.Context, c config, owner uuid.UUID, log *slog.Logger
 	if err != nil {
 		return nil, fmt.Errorf("find our own program: %w", err)
 	}
-	dir, err := filepath.Abs(filepath.Join(c.Data, "process"))
+	dir, err := filepath.Abs(filepath.Join(c.Data, kind))
 	if err != nil {
 		return nil, err
 	}
-	return process.Open(ctx, process.Options{Dir: dir, RunnerCommand: []string{self, "runner", dir}, Log: log})
+	var d driver.Driver
+	if kind == "oci" {
+		d, err = oci.Open(ctx, oci.Options{
+			Dir: dir, RunnerCommand: []string{self, "runner", "--containers", dir},
+			Runtime: c.Runtime, Images: c.Images, Log: log,
+		})
+	} else {
+		d, err = process.Open(ctx, process.Options{Dir: dir, RunnerCommand: []string{self, "runner", dir}, Log: log})
+	}
+	if err != nil {
+		return nil, err // and no nil of a type of its own
+	}
+	return d, nil
+}
+
+// chooseDriver is what --driver=auto means: images that were given are meant to be
+// run; those that jobs name are where an engine keeps them.
+func (c config) chooseDriver(ctx context.Context) string {
+	switch {
+	case c.Driver != "auto":
+		return c.Driver
+	case c.Images != "" && len(c.GPUs) == 0 && oci.Available(c.Runtime) == nil:
+		return "oci"
+	case docker.Available(ctx, c.Docker) == nil:
+		return "docker"
+	}
+	return "process"
 }
