@@ -14,7 +14,7 @@ import (
 // outbox takes events out of the outbox, those of children each by itself.
 func (w *world) outbox(t *testing.T) (events []core.Event) {
 	t.Helper()
-	all, err := w.store.Outbox(t.Context(), 1000)
+	all, err := w.store.Outbox(t.Context(), core.Mark{}, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestEventEnvelope(t *testing.T) {
 	w.must(t, "RegisterJobDefinition", `{"jobDefinitionName":"d","type":"container","containerProperties":{"image":"i","vcpus":1,"memory":4}}`)
 	w.must(t, "SubmitJob", `{"jobName":"a","jobQueue":"q","jobDefinition":"d","arrayProperties":{"size":3}}`)
 	w.settled()
-	rows, err := w.store.Outbox(t.Context(), 9)
+	rows, err := w.store.Outbox(t.Context(), core.Mark{}, 9)
 	if err != nil || len(rows) != 2 {
 		t.Fatalf("%d events (%v), want those of an array job and of its children", len(rows), err)
 	}

@@ -2,24 +2,31 @@
 // outbox and delivers them to sinks, each at least once and those of a job in
 // their order.
 //
-// A [Bus] owns how far it has come with the events that it has read, and nothing
-// else: what is not delivered is in the outbox, so that a restart goes on there.
-// Events go to all sinks in the order of the outbox, some at a time; they are
+// A [Bus] owns how far it has come with each sink, and nothing else: what is not
+// delivered is in the outbox, so that a restart goes on there. Each sink gets the
+// events in the order of the outbox, some at a time, at its own pace; they are
 // removed when the last sink has them. A sink that fails is asked again after
-// pauses that grow up to half a minute, and holds up the events, which wait in
-// the outbox, but no job. After a restart some events come again, with the same
-// id.
+// pauses that grow up to half a minute. Its events wait in the outbox, and
+// neither jobs nor other sinks wait for it. After a restart some events come
+// again, with the same id: to a sink that was ahead of another, all of those.
 //
-// [Bus.Run] is its goroutine. The engine pokes it with Wake after each commit
-// that has events. The outbox, and how an event reads, are functions given in
-// [Options], so that it knows neither the store nor the API.
+// An event that a sink refuses for itself ([Refusal]) for a day is dropped, or
+// nothing would ever come after it. A sink that refuses everything by mistake
+// loses one event a day.
+//
+// [Bus.Run] is its goroutine, with one for each sink. The engine pokes it with
+// Wake after each commit that has events. The outbox, and how an event reads, are
+// functions given in [Options], so that it knows neither the store nor the API.
 //
 // It does not choose between events: a sink gets all of them.
 package bus
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/bargehq/barge/internal/batch"
@@ -35,12 +42,18 @@ const (
 
 	shortestPause = 100 * time.Millisecond
 	longestPause  = 30 * time.Second
+
+	// refusedFor is how long a sink may refuse an event before it is dropped:
+	// as long as EventBridge tries to deliver one.
+	// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
+	refusedFor = 24 * time.Hour
 )
 
 // Options configure a Bus. All members but Sinks are required.
 type Options struct {
-	// Outbox returns the oldest events that are not delivered, in their order.
-	Outbox func(ctx context.Context, limit int) ([]core.Event, error)
+	// Outbox returns the oldest events from the one that the mark names on, in
+	// their order.
+	Outbox func(ctx context.Context, from core.Mark, limit int) ([]core.Event, error)
 	// Render returns each event as JSON. Every one of them is about one job, a
 	// child of an array perhaps, as its Row.Ref says. It is nil for one that
 	// nothing can be said about any more.
@@ -54,25 +67,41 @@ type Options struct {
 
 // Sink takes events, each a JSON object in one line without its end. It returns
 // how many of them, the first ones, it has for good. It returns soon when ctx
-// ends.
+// ends. A [*Refusal] as its error speaks of the first event that it does not have.
 type Sink struct {
 	Name    string // for the log
 	Deliver func(ctx context.Context, events [][]byte) (n int, err error)
 }
 
+// Refusal is the error of a sink that does not want an event, whatever is done
+// about the sink itself.
+type Refusal struct{ Reason string }
+
+// Error returns the reason.
+func (r *Refusal) Error() string { return r.Reason }
+
 // Bus delivers events.
 type Bus struct {
-	o    Options
-	wake chan struct{}
+	o     Options
+	wake  chan struct{}
+	pumps []*pump
 }
 
 // New returns a Bus.
-func New(o Options) *Bus { return &Bus{o: o, wake: make(chan struct{}, 1)} }
+func New(o Options) *Bus {
+	b := &Bus{o: o, wake: make(chan struct{}, 1)}
+	for i, s := range o.Sinks {
+		b.pumps = append(b.pumps, &pump{b: b, number: i, sink: s, wake: make(chan struct{}, 1)})
+	}
+	return b
+}
 
 // Wake says that there are new events in the outbox. It never blocks.
-func (b *Bus) Wake() {
+func (b *Bus) Wake() { poke(b.wake) }
+
+func poke(c chan<- struct{}) {
 	select {
-	case b.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
@@ -81,70 +110,60 @@ func (b *Bus) Wake() {
 // from the time when there were some: nobody is to be told, and jobs are kept
 // while events of theirs wait.
 func (b *Bus) Run(ctx context.Context) error {
-	for ctx.Err() == nil {
-		more, err := b.turn(ctx)
-		if err != nil {
-			return nil //nolint:nilerr // only the end of ctx gives up
-		}
-		if more {
-			continue
-		}
+	if len(b.pumps) == 0 {
+		b.dropAll(ctx)
+		<-ctx.Done()
+		return nil
+	}
+	var running sync.WaitGroup
+	defer running.Wait()
+	came := make(chan progress)
+	for _, p := range b.pumps {
+		running.Go(func() { p.run(ctx, came) })
+	}
+	at := make([]core.Mark, len(b.pumps))
+	removed := core.Mark{}
+	for {
 		select {
 		case <-b.wake:
+			for _, p := range b.pumps {
+				poke(p.wake)
+			}
+		case c := <-came:
+			at[c.pump] = c.mark
+			least := slices.MinFunc(at, compare) // what all sinks have
+			if compare(least, removed) <= 0 {
+				continue
+			}
+			if b.retry(ctx, "remove delivered events", func() (progress bool, err error) {
+				return false, b.o.Delivered(ctx, least)
+			}) != nil {
+				return nil // the end of ctx
+			}
+			fault.Point("events.removed")
+			removed = least
 		case <-ctx.Done():
+			return nil
 		}
 	}
-	return nil
 }
 
-// turn delivers the next events and reports whether there were any. Its error is
-// that of ctx: everything else is tried again.
-func (b *Bus) turn(ctx context.Context) (more bool, err error) {
+func compare(a, b core.Mark) int {
+	return cmp.Or(cmp.Compare(a.Round, b.Round), cmp.Compare(a.Index, b.Index), cmp.Compare(a.Children, b.Children))
+}
+
+// dropAll empties the outbox.
+func (b *Bus) dropAll(ctx context.Context) {
 	var events []core.Event
-	var bodies [][]byte
-	mark := core.MarkAll()
-	if err := b.retry(ctx, "read the outbox", func() (progress bool, err error) {
-		events, err = b.o.Outbox(ctx, slice)
+	if b.retry(ctx, "read the outbox", func() (progress bool, err error) {
+		events, err = b.o.Outbox(ctx, core.Mark{}, 1)
 		return false, err
-	}); err != nil || len(events) == 0 {
-		return false, err
+	}) != nil || len(events) == 0 {
+		return
 	}
-	if len(b.o.Sinks) == 0 {
-		b.o.Log.Warn("events that were not delivered are dropped: there is no sink any more")
-	} else {
-		events, mark = single(events)
-		if err := b.retry(ctx, "write events", func() (progress bool, err error) {
-			bodies, err = b.o.Render(ctx, events)
-			return false, err
-		}); err != nil {
-			return false, err
-		}
-	}
-	known := bodies[:0]
-	for i, body := range bodies {
-		if body == nil {
-			b.o.Log.Error("an event of a job that is gone is dropped", "job", events[i].Row.Ref)
-			continue
-		}
-		known = append(known, body)
-	}
-	for _, sink := range b.o.Sinks {
-		rest := known
-		if err := b.retry(ctx, "deliver events to "+sink.Name, func() (progress bool, err error) {
-			n := 0
-			if len(rest) > 0 {
-				n, err = sink.Deliver(ctx, rest)
-			}
-			rest = rest[n:]
-			return n > 0, err
-		}); err != nil {
-			return false, err
-		}
-	}
-	fault.Point("events.delivered")
-	defer fault.Point("events.removed")
-	return true, b.retry(ctx, "remove delivered events", func() (progress bool, err error) {
-		return false, b.o.Delivered(ctx, mark)
+	b.o.Log.Warn("events that were not delivered are dropped: there is no sink any more")
+	_ = b.retry(ctx, "remove events", func() (progress bool, err error) { // its error is that of ctx
+		return false, b.o.Delivered(ctx, core.MarkAll())
 	})
 }
 

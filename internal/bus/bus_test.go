@@ -46,10 +46,14 @@ type outbox struct {
 	fail   error // of everything
 }
 
-func (o *outbox) read(_ context.Context, limit int) ([]core.Event, error) {
+func (o *outbox) read(_ context.Context, from core.Mark, limit int) ([]core.Event, error) {
 	turn.Lock()
 	defer turn.Unlock()
-	return slices.Clone(o.events[:min(limit, len(o.events))]), o.fail
+	i := 0
+	for i < len(o.events) && (o.events[i].Round < from.Round || o.events[i].Round == from.Round && o.events[i].Index < from.Index) {
+		i++
+	}
+	return slices.Clone(o.events[i:min(i+limit, len(o.events))]), o.fail
 }
 
 func (o *outbox) delivered(_ context.Context, m core.Mark) error {
@@ -77,7 +81,7 @@ func render(_ context.Context, events []core.Event) (out [][]byte, _ error) {
 		case e.Row.Ref.ID[15] == 99:
 			out = append(out, nil)
 		default:
-			name := fmt.Sprintf("%d/%d:%d", e.Row.Ref.ID[15], e.Row.Ref.Child, e.Row.State)
+			name := fmt.Sprintf("%d/%d:%s", e.Row.Ref.ID[15], e.Row.Ref.Child, e.Row.State)
 			out = append(out, []byte(name))
 		}
 	}
@@ -146,7 +150,7 @@ func TestDelivers(t *testing.T) {
 		bus := o.bus(a.sink(), b.sink())
 		defer start(t, bus)()
 		synctest.Wait()
-		same(t, "events", []string{"1/0:2", "1/0:3"}, a.got)
+		same(t, "events", []string{"1/0:RUNNABLE", "1/0:STARTING"}, a.got)
 		same(t, "events of the other sink", a.got, b.got)
 		same(t, "the mark", []core.Mark{{Round: 2, Index: 1}}, o.marks)
 
@@ -155,7 +159,7 @@ func TestDelivers(t *testing.T) {
 		same(t, "without being told", 2, len(a.got))
 		bus.Wake()
 		synctest.Wait()
-		same(t, "events", []string{"1/0:2", "1/0:3", "1/0:5"}, a.got)
+		same(t, "events", []string{"1/0:RUNNABLE", "1/0:STARTING", "1/0:SUCCEEDED"}, a.got)
 		same(t, "what is left", 0, len(o.events))
 	})
 }
@@ -175,9 +179,68 @@ func TestBroken(t *testing.T) {
 		same(t, "what the other sink has", 3, len(a.got))
 		change(func() { b.broken, b.most = false, 1 })
 		pass(time.Minute)
-		want := []string{"1/0:2", "1/0:3", "1/0:6"}
+		want := []string{"1/0:RUNNABLE", "1/0:STARTING", "1/0:FAILED"}
 		same(t, "events", want, b.got)
 		same(t, "events of the sink that works", want, a.got)
+		same(t, "what is left", 0, len(o.events))
+	})
+}
+
+// TestPace breaks one of two sinks: the other one gets what comes meanwhile, and
+// nothing is removed that the first does not have.
+func TestPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &outbox{events: []core.Event{event(1, 0, 1, batch.Runnable)}}
+		a, b := sink{}, sink{broken: true}
+		bus := o.bus(a.sink(), b.sink())
+		defer start(t, bus)()
+		want := []string{"1/0:RUNNABLE"}
+		for round := int64(2); round < 400; round++ { // more than are read at a time
+			pass(time.Second)
+			change(func() { o.events = append(o.events, event(round, 0, 1, batch.Starting)) })
+			bus.Wake()
+			want = append(want, "1/0:STARTING")
+		}
+		pass(time.Second)
+		same(t, "events of the sink that works", want, a.got)
+		same(t, "removed events", 0, len(o.marks))
+		change(func() { b.broken = false })
+		pass(time.Minute)
+		same(t, "events of the sink that was broken", want, b.got)
+		same(t, "what is left", 0, len(o.events))
+	})
+}
+
+// TestRefused has a webhook refuse one event for ever, and be away now and then.
+func TestRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		taken := map[string]time.Duration{}
+		hook, err := bus.Webhook("http://far/", roundTripper(func(r *http.Request) (*http.Response, error) {
+			body, err := io.ReadAll(r.Body)
+			switch since := time.Since(began); {
+			case err != nil:
+				return nil, err
+			case int(since.Hours())%5 == 4:
+				return answer(http.StatusServiceUnavailable), nil
+			case string(body) == "2/0:RUNNABLE":
+				return answer(http.StatusUnprocessableEntity), nil
+			default:
+				taken[string(body)] = since
+				return answer(http.StatusOK), nil
+			}
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := &outbox{events: []core.Event{event(1, 0, 1, batch.Runnable), event(2, 0, 2, batch.Runnable), event(3, 0, 3, batch.Runnable)}}
+		defer start(t, o.bus(hook))()
+		pass(48 * time.Hour)
+		same(t, "events before it", time.Duration(0), taken["1/0:RUNNABLE"])
+		if at := taken["3/0:RUNNABLE"]; at < 24*time.Hour || at > 26*time.Hour {
+			t.Errorf("the event behind it was delivered after %v", at)
+		}
+		same(t, "how many were taken", 2, len(taken))
 		same(t, "what is left", 0, len(o.events))
 	})
 }
@@ -191,11 +254,11 @@ func TestRestart(t *testing.T) {
 		stop := start(t, o.bus(a.sink(), broken.sink()))
 		time.Sleep(time.Minute)
 		stop()
-		same(t, "events", []string{"1/0:2", "1/0:6"}, a.got)
+		same(t, "events", []string{"1/0:RUNNABLE", "1/0:FAILED"}, a.got)
 		stop = start(t, o.bus(a.sink()))
 		synctest.Wait()
 		stop()
-		same(t, "events with those that came again", []string{"1/0:2", "1/0:6", "1/0:2", "1/0:6"}, a.got)
+		same(t, "events with those that came again", []string{"1/0:RUNNABLE", "1/0:FAILED", "1/0:RUNNABLE", "1/0:FAILED"}, a.got)
 	})
 }
 
@@ -209,7 +272,7 @@ func TestStoreFails(t *testing.T) {
 		same(t, "events while the outbox cannot be read", 0, len(a.got))
 		change(func() { o.fail = nil })
 		pass(time.Minute)
-		same(t, "events", []string{"1/0:2"}, a.got)
+		same(t, "events", []string{"1/0:RUNNABLE"}, a.got)
 	})
 }
 
@@ -224,13 +287,13 @@ func TestChildren(t *testing.T) {
 		var a sink
 		defer start(t, o.bus(a.sink()))()
 		synctest.Wait()
-		want := []string{"7/0:1"}
+		want := []string{"7/0:PENDING"}
 		for i := 12; i < 300; i++ {
 			if i < 152 || i >= 200 {
-				want = append(want, fmt.Sprintf("7/%d:2", i+1))
+				want = append(want, fmt.Sprintf("7/%d:RUNNABLE", i+1))
 			}
 		}
-		same(t, "events", append(want, "8/0:2"), a.got)
+		same(t, "events", append(want, "8/0:RUNNABLE"), a.got)
 		same(t, "marks", []core.Mark{
 			{Round: 1, Index: 1, Children: 109}, {Round: 1, Index: 1, Children: 209}, {Round: 2, Index: 1},
 		}, o.marks)
@@ -292,7 +355,7 @@ func TestWebhook(t *testing.T) {
 		pass(time.Hour)
 		post := "POST http://far/events application/json "
 		same(t, "requests", []string{
-			post + "1/0:2", post + "1/0:3", post + "1/0:3", post + "1/0:3", post + "1/0:3", post + "1/0:3", post + "1/0:6",
+			post + "1/0:RUNNABLE", post + "1/0:STARTING", post + "1/0:STARTING", post + "1/0:STARTING", post + "1/0:STARTING", post + "1/0:STARTING", post + "1/0:FAILED",
 		}, f.bodies)
 		same(t, "what is left", 0, len(o.events))
 	})

@@ -15,7 +15,8 @@ const answerTimeout = 30 * time.Second
 
 // Webhook returns a sink that posts each event to a URL by a request of its own.
 // An answer of 2xx takes it; on any other it is posted again, since what is
-// wrong at the other side may be put right. Redirections are not followed. Nil
+// wrong at the other side may be put right. Those of 4xx that do not speak of the
+// moment are a [Refusal]. Redirections are not followed. Nil
 // for transport is the default one.
 func Webhook(to string, transport http.RoundTripper) (Sink, error) {
 	u, err := url.Parse(to)
@@ -53,8 +54,12 @@ func post(ctx context.Context, client *http.Client, to string, event []byte) err
 	defer answer.Body.Close()
 	// Read, so that the connection can be used again, but not without end.
 	_, _ = io.CopyN(io.Discard, answer.Body, 64<<10)
-	if answer.StatusCode/100 != 2 {
+	switch code := answer.StatusCode; {
+	case code/100 == 2:
+		return nil
+	case code == http.StatusRequestTimeout, code == http.StatusTooEarly, code == http.StatusTooManyRequests, code/100 != 4:
 		return fmt.Errorf("it answered %s", answer.Status)
+	default:
+		return &Refusal{"it answered " + answer.Status}
 	}
-	return nil
 }

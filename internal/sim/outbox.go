@@ -68,7 +68,7 @@ func (a *audience) wake() {
 // pump tells some events and has them removed, unless the server dies in between.
 func (a *audience) pump() {
 	w := a.w
-	events, err := w.store.Outbox(context.Background(), 1+w.rng.IntN(20))
+	events, err := w.store.Outbox(context.Background(), core.Mark{}, 1+w.rng.IntN(20))
 	if err != nil {
 		w.bad("outbox: %w", err)
 	}
@@ -126,7 +126,7 @@ func (a *audience) hear(name eventName, ref batch.JobRef, state batch.JobState) 
 
 // done reports whether all has been told.
 func (a *audience) done() bool {
-	events, err := a.w.store.Outbox(context.Background(), 1)
+	events, err := a.w.store.Outbox(context.Background(), core.Mark{}, 1)
 	return err == nil && len(events) == 0
 }
 

@@ -112,8 +112,9 @@ type Store interface {
 	// left out.
 	Ended(ctx context.Context, until batch.Instant, limit int) ([]core.EndedJob, error)
 
-	// Outbox returns the oldest events that are not delivered, in their order.
-	Outbox(ctx context.Context, limit int) ([]core.Event, error)
+	// Outbox returns the oldest events of the outbox from the one that the mark
+	// names on, in their order. The zero mark is before all of them.
+	Outbox(ctx context.Context, from core.Mark, limit int) ([]core.Event, error)
 
 	// Environments, Queues and SchedulingPolicies return all rows that are not
 	// deleted, in the order of their names.

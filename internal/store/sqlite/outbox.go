@@ -60,6 +60,7 @@ func (w *writer) dropEvents(m core.Mark) error {
 }
 
 // Outbox implements [store.Store].
-func (s *Store) Outbox(ctx context.Context, limit int) ([]core.Event, error) {
-	return list(ctx, s, "outbox", decodeEvent, `SELECT `+outboxColumns+` FROM outbox ORDER BY round, place LIMIT ?`, max(0, limit))
+func (s *Store) Outbox(ctx context.Context, from core.Mark, limit int) ([]core.Event, error) {
+	return list(ctx, s, "outbox", decodeEvent, `SELECT `+outboxColumns+` FROM outbox WHERE (round, place) >= (?, ?)
+		ORDER BY round, place LIMIT ?`, from.Round, from.Index, max(0, limit))
 }

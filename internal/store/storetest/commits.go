@@ -279,7 +279,7 @@ func testCancelled(t *testing.T, h Harness) {
 		"EnvironmentsByID":    func() error { _, err := s.EnvironmentsByID(ctx, []int64{1}); return err },
 		"QueuesByID":          func() error { _, err := s.QueuesByID(ctx, []int64{1}); return err },
 		"Tags":                func() error { _, err := s.Tags(ctx, []core.Tagged{{Kind: 1, ID: 1}}); return err },
-		"Outbox":              func() error { _, err := s.Outbox(ctx, 1); return err },
+		"Outbox":              func() error { _, err := s.Outbox(ctx, core.Mark{}, 1); return err },
 		"Policies":            func() error { _, err := s.Policies(ctx, []int64{1}); return err },
 	}
 	for name, call := range calls {

@@ -21,7 +21,7 @@ func testOutbox(t *testing.T, h Harness) {
 	}
 	*reason.ExitCode = 7
 	w.do(core.AttemptRunning{Attempt: reason.Attempt, At: w.now}, reason)
-	events := must[[]core.Event](t)(s.Outbox(t.Context(), 99))
+	events := must[[]core.Event](t)(s.Outbox(t.Context(), core.Mark{}, 99))
 	// Job 1, array job 2, its children; then job 9, job 1, four children; then job 1 twice.
 	same(t, "the number of events", 3+6+2, len(events))
 	for i := 1; i < len(events); i++ {
@@ -39,27 +39,32 @@ func testOutbox(t *testing.T, h Harness) {
 	}, last)
 	array := events[1].Row
 	same(t, "an array's counts", int32(4), array.Counts[batch.Runnable])
-	same(t, "two events", events[:2], must[[]core.Event](t)(s.Outbox(t.Context(), 2)))
+	same(t, "two events", events[:2], must[[]core.Event](t)(s.Outbox(t.Context(), core.Mark{}, 2)))
+	for i, e := range events {
+		from := core.Mark{Round: e.Round, Index: e.Index, Children: 1}
+		same(t, "events from a mark on", events[i:], must[[]core.Event](t)(s.Outbox(t.Context(), from, 99)))
+		same(t, "the next event", events[i+1:min(i+2, len(events))], must[[]core.Event](t)(s.Outbox(t.Context(), e.After(), 1)))
+	}
 
 	// What is not told is kept: the job's rows, and the events over a restart.
 	same(t, "ended jobs", 0, len(must[[]core.EndedJob](t)(s.Ended(t.Context(), w.now+9, 9))))
 	shut(t, s)
 	s = open(t, h)
 	w.stores[0] = s
-	same(t, "events after a restart", events, must[[]core.Event](t)(s.Outbox(t.Context(), 99)))
+	same(t, "events after a restart", events, must[[]core.Event](t)(s.Outbox(t.Context(), core.Mark{}, 99)))
 
 	w.do(core.Delivered{Mark: core.Mark{Round: events[2].Round, Index: events[2].Index, Children: 3}})
-	left := must[[]core.Event](t)(s.Outbox(t.Context(), 99))
+	left := must[[]core.Event](t)(s.Outbox(t.Context(), core.Mark{}, 99))
 	want := events[2]
 	want.Done = 3
 	same(t, "events when some children are told", append([]core.Event{want}, events[3:]...), left)
 	w.do(core.Delivered{Mark: events[0].After()})
-	same(t, "events after an old mark", left, must[[]core.Event](t)(s.Outbox(t.Context(), 99)))
+	same(t, "events after an old mark", left, must[[]core.Event](t)(s.Outbox(t.Context(), core.Mark{}, 99)))
 	w.do(core.Delivered{Mark: events[9].After()})
-	same(t, "the last event", events[10:], must[[]core.Event](t)(s.Outbox(t.Context(), 99)))
+	same(t, "the last event", events[10:], must[[]core.Event](t)(s.Outbox(t.Context(), core.Mark{}, 99)))
 	same(t, "ended jobs", 0, len(must[[]core.EndedJob](t)(s.Ended(t.Context(), w.now+9, 9))))
 	w.do(core.Delivered{Mark: core.MarkAll()})
-	same(t, "no events", 0, len(must[[]core.Event](t)(s.Outbox(t.Context(), 99))))
+	same(t, "no events", 0, len(must[[]core.Event](t)(s.Outbox(t.Context(), core.Mark{}, 99))))
 	same(t, "ended jobs", 1, len(must[[]core.EndedJob](t)(s.Ended(t.Context(), w.now+9, 9))))
 	w.check()
 }

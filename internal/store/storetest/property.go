@@ -232,7 +232,7 @@ func (c *chaos) deliver(t *rapid.T) {
 	n := rapid.IntRange(1, 40).Draw(t, "events")
 	var events []core.Event
 	for i, s := range c.stores {
-		got := must[[]core.Event](t)(s.Outbox(context.Background(), n))
+		got := must[[]core.Event](t)(s.Outbox(context.Background(), core.Mark{}, n))
 		if i > 0 {
 			same(t, fmt.Sprintf("outbox: store 0 and store %d", i), events, got)
 		}

@@ -147,7 +147,7 @@ func testEmpty(t *testing.T, h Harness) {
 	same(t, "quota shares", 0, len(must[[]core.QuotaShareRow](t)(s.QuotaShares(ctx, 1))))
 	same(t, "consumable resources", 0, len(must[[]core.ConsumableRow](t)(s.Consumables(ctx, store.ConsumableFilter{Limit: 10}))))
 	same(t, "consumers", 0, len(must[[]store.Job](t)(s.Consumers(ctx, store.ConsumerFilter{Resource: "r", Limit: 10}))))
-	same(t, "outbox", 0, len(must[[]core.Event](t)(s.Outbox(ctx, 9))))
+	same(t, "outbox", 0, len(must[[]core.Event](t)(s.Outbox(ctx, core.Mark{}, 9))))
 	same(t, "baskets", 0, len(must[[]core.BasketRow](t)(s.Baskets(ctx, []int64{1}))))
 	same(t, "jobs", 0, len(must[[]store.Job](t)(s.Jobs(ctx, []batch.JobRef{ref(1), batch.ChildRef(id(1), 0)}))))
 	same(t, "a queue's jobs", 0, len(must[[]store.Job](t)(s.ListJobs(ctx, store.JobFilter{Queue: 1, State: batch.Runnable, Limit: 10}))))
