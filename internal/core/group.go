@@ -104,7 +104,6 @@ func (c *scaler) serveGang(q *queue, p *job) {
 		c.form(q, e, p, kept, l, candidate)
 		return
 	}
-	q.look.stuck = true
 }
 
 // form makes a group of instances that are idle and of new ones.

@@ -12,33 +12,48 @@ type room struct {
 	count int64
 }
 
-// rooms are what the instances of a fleet have left, those that are up first.
-// They are used up by what is meant to go there while one decision is made.
+// rooms are what the instances of a fleet have left. They are used up by what is
+// meant to go there while one decision is made.
 type rooms struct {
 	up, launching []room
+	counted       bool // the rooms that are up; there are many of them, and mostly they are full
 }
 
-// rooms counts what is left on a fleet's instances that take any job.
-func (s *State) rooms(e *environment) *rooms {
-	r := &rooms{}
+// upRooms counts what is left on the instances that take any job.
+func (s *State) upRooms(e *environment) (up []room) {
 	at := make(map[batch.Resources]int)
-	for _, f := range e.hosts.Hosts() {
-		h := s.hosts[f.ID]
-		switch {
-		case h.row.Gang != 0 || h.Free.MilliVCPU <= 0 && h.Free.MemoryMiB <= 0:
-		case h.Ready:
-			r.up = append(r.up, room{h.Free, 1})
-		case h.row.State == HostLaunching || h.row.State == HostUp && len(h.live) == 0:
-			i, ok := at[h.Capacity]
-			if !ok {
-				i = len(r.launching)
-				at[h.Capacity] = i
-				r.launching = append(r.launching, room{h.Capacity, 0})
-			}
-			r.launching[i].count++
+	for _, h := range e.hosts.Hosts() {
+		if h.Ready && (h.Free.MilliVCPU > 0 || h.Free.MemoryMiB > 0) {
+			up = addRoom(up, at, h.Free)
 		}
 	}
-	return r
+	return up
+}
+
+// launchingRooms counts what those will have that have yet to register, for the
+// first time or again.
+func (s *State) launchingRooms(e *environment) (launching []room) {
+	at := make(map[batch.Resources]int)
+	for _, f := range e.hosts.Hosts() {
+		if f.Ready || f.Free != f.Capacity {
+			continue
+		}
+		if h := s.hosts[f.ID]; h.row.Gang == 0 && (h.row.State == HostLaunching || h.row.State == HostUp) {
+			launching = addRoom(launching, at, f.Capacity)
+		}
+	}
+	return launching
+}
+
+func addRoom(list []room, at map[batch.Resources]int, free batch.Resources) []room {
+	i, ok := at[free]
+	if !ok {
+		i = len(list)
+		at[free] = i
+		list = append(list, room{free: free})
+	}
+	list[i].count++
+	return list
 }
 
 // pack puts up to n equal jobs into the rooms and returns how many it has.

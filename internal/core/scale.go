@@ -22,11 +22,11 @@ const (
 )
 
 // How often a queue is looked at, in milliseconds, while instances that were
-// launched for it have not registered, and while nothing can be launched. Else
+// launched for it have not registered, and after a look that led to nothing. Else
 // it is looked at as soon as something waits.
 const (
 	lookWhileLaunching = 10_000
-	lookWhileStuck     = 50
+	lookWhileQuiet     = 50
 )
 
 // maxLaunches bounds how many instances are launched in one round.
@@ -37,7 +37,7 @@ const maxLaunches = 1024
 type look struct {
 	at             batch.Instant
 	wanted, config uint64 // of the queue and the state, then
-	stuck          bool   // nothing was launched though jobs wait
+	quiet          bool   // nothing was launched
 	until          batch.Instant
 }
 
@@ -112,6 +112,7 @@ func (c *scaler) serve(q *queue) {
 	if len(q.wants) == 0 && q.gangs == 0 || q.row.ServiceEnvironment != 0 || !c.dueAt(q) {
 		return
 	}
+	launches := c.left
 	q.look = look{at: c.now, wanted: q.wanted, config: c.config}
 	head, wants := c.demand(q)
 	if head == nil {
@@ -134,9 +135,7 @@ func (c *scaler) serve(q *queue) {
 			left = c.grow(q, e, left)
 		}
 	}
-	if len(left) > 0 {
-		q.look.stuck = true
-	}
+	q.look.quiet = c.left == launches
 }
 
 // dueAt reports whether a queue is to be looked at now; if it is to be looked at
@@ -163,8 +162,8 @@ func (c *scaler) dueAt(q *queue) bool {
 	switch {
 	case launching && l.at != 0:
 		at += lookWhileLaunching
-	case l.stuck:
-		at += lookWhileStuck
+	case l.quiet:
+		at += lookWhileQuiet
 	}
 	if c.now < at {
 		c.wake(at)
@@ -177,17 +176,18 @@ func (c *scaler) dueAt(q *queue) bool {
 // ones first, then launching ones, each in the queue's order of preference.
 func (c *scaler) place(q *queue, w want) (placed int64) {
 	need := c.shapes.Need(w.shape)
-	for _, launching := range []bool{false, true} {
-		for _, e := range q.environ {
-			if e.fleet == nil || !e.usable() {
-				continue
-			}
+	for _, e := range q.environ {
+		if e.fleet != nil && e.usable() && e.hosts.Best(need) != nil {
 			r := c.roomsOf(e)
-			in := &r.up
-			if launching {
-				in = &r.launching
+			if !r.counted {
+				r.up, r.counted = c.upRooms(e), true
 			}
-			placed += pack(in, need, w.count-placed)
+			placed += pack(&r.up, need, w.count-placed)
+		}
+	}
+	for _, e := range q.environ {
+		if e.fleet != nil && e.usable() {
+			placed += pack(&c.roomsOf(e).launching, need, w.count-placed)
 		}
 	}
 	return placed
@@ -195,7 +195,7 @@ func (c *scaler) place(q *queue, w want) (placed int64) {
 
 func (c *scaler) roomsOf(e *environment) *rooms {
 	if c.rooms[e] == nil {
-		c.rooms[e] = c.State.rooms(e)
+		c.rooms[e] = &rooms{launching: c.launchingRooms(e)}
 	}
 	return c.rooms[e]
 }
