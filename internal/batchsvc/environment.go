@@ -53,7 +53,7 @@ func (s *Service) CreateComputeEnvironment(ctx context.Context, in *batchapi.Cre
 	err = s.change(ctx, func(do command) error {
 		_, err = do(core.CreateEnvironment{
 			Name: in.ComputeEnvironmentName, Enabled: in.State != batchapi.CEStateDisabled,
-			MaxVCPU: maxVCPU(d, machine), Machine: machine, Spec: d.AppendJSON(nil),
+			MaxVCPU: maxVCPU(d, machine), Machine: machine, Fargate: fargateOf(d, machine), Spec: d.AppendJSON(nil),
 		})
 		return err
 	})
@@ -79,6 +79,20 @@ func (s *Service) ofMachine(d *batchapi.ComputeEnvironmentDetail, x extensions) 
 		return x.capacity == capacityHost, nil
 	}
 	return s.o.OnMachine, nil
+}
+
+// fargateOf says whether jobs of the environment cost what Fargate does. Those of
+// this machine cost nothing that anybody knows.
+func fargateOf(d *batchapi.ComputeEnvironmentDetail, machine bool) core.Fargate {
+	switch r := d.ComputeResources; {
+	case machine || r == nil:
+		return core.NoFargate
+	case r.Type == batchapi.CRTypeFargate:
+		return core.FargateOnDemand
+	case r.Type == batchapi.CRTypeFargateSpot:
+		return core.FargateSpot
+	}
+	return core.NoFargate
 }
 
 // unmanagedVCPU is more than any machine has.

@@ -43,7 +43,7 @@ func (s *Service) UpdateComputeEnvironment(ctx context.Context, in *batchapi.Upd
 		}
 		out.ComputeEnvironmentName, out.ComputeEnvironmentArn = row.Name, s.o.Scope.ARN(batch.ARNComputeEnvironment, row.Name)
 		_, err = do(core.UpdateEnvironment{
-			Name: row.Name, Enabled: enabled(in.State, row.Enabled), MaxVCPU: maxVCPU(d, row.Machine), Spec: d.AppendJSON(nil),
+			Name: row.Name, Enabled: enabled(in.State, row.Enabled), MaxVCPU: maxVCPU(d, row.Machine), Fargate: fargateOf(d, row.Machine), Spec: d.AppendJSON(nil),
 		})
 		return err
 	})

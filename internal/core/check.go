@@ -161,6 +161,9 @@ func (s *State) Fingerprint() uint64 {
 			write(row)
 		}
 	}
+	for _, row := range s.sortedCosts() {
+		write(row.CostRow)
+	}
 	hosts := make([]*host, 0, len(s.hosts))
 	for _, x := range s.hosts {
 		hosts = append(hosts, x)
@@ -193,6 +196,10 @@ func (s *State) Fingerprint() uint64 {
 		if row.Gang != nil {
 			write(*row.Gang, j.gang.held, len(j.gang.nodes), j.gang.ended != nil)
 			row.Gang = nil // a pointer
+		}
+		if row.Cost != nil {
+			write(*row.Cost)
+			row.Cost = nil // a pointer
 		}
 		row.Waits = nil // it would be printed as an address
 		write(row)

@@ -16,7 +16,7 @@ func (s *State) stepCreateEnvironment(now batch.Instant, in CreateEnvironment, o
 	}
 	s.last.Environment++
 	row := EnvironmentRow{
-		ID: s.last.Environment, Name: in.Name, Enabled: in.Enabled, MaxVCPU: in.MaxVCPU, Machine: in.Machine, Spec: in.Spec, CreatedAt: now,
+		ID: s.last.Environment, Name: in.Name, Enabled: in.Enabled, MaxVCPU: in.MaxVCPU, Machine: in.Machine, Fargate: in.Fargate, Spec: in.Spec, CreatedAt: now,
 	}
 	e := s.addEnvironment(row)
 	s.config++
@@ -44,7 +44,7 @@ func (s *State) stepUpdateEnvironment(now batch.Instant, in UpdateEnvironment, o
 		return batch.Errorf(batch.Invalid, "An environment of one host cannot become one of instances.")
 	}
 	scale := !e.row.Enabled && in.Enabled || e.row.MaxVCPU != in.MaxVCPU
-	e.row.Enabled, e.row.MaxVCPU = in.Enabled, in.MaxVCPU
+	e.row.Enabled, e.row.MaxVCPU, e.row.Fargate = in.Enabled, in.MaxVCPU, in.Fargate
 	s.config++
 	row := e.row
 	row.Spec = in.Spec

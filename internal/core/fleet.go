@@ -212,13 +212,10 @@ func (s *State) newFleet(row FleetRow) *fleet {
 // resolve finds the types that the fleet's entries stand for. Entries that the
 // catalogue does not know any more stand for none.
 func (s *State) resolve(f *fleet) {
-	if s.scaling.Catalog == nil {
-		s.scaling.Catalog = catalog.Builtin()
-	}
 	f.types, f.priceDue = nil, 1
 	seen := make(map[string]bool)
 	for rank, entry := range f.row.Fleet.Types {
-		types, err := s.scaling.Catalog.Resolve([]string{entry})
+		types, err := s.types().Resolve([]string{entry})
 		if err != nil {
 			continue
 		}

@@ -221,6 +221,7 @@ func (s *State) nodeEnded(now batch.Instant, n *job, in AttemptEnded, out *Outpu
 		Job: n.seq, Number: n.attempt, Host: n.host.ID, StartedAt: in.StartedAt, StoppedAt: end.at,
 		ExitCode: end.exitCode, Reason: end.reason, StatusReason: end.statusReason, Containers: in.Containers, Usage: in.Usage,
 	}
+	attempt.Cost = s.charge(now, n, end.at, out)
 	out.Changes = append(out.Changes, AttemptPut{attempt})
 	to := batch.Failed
 	if in.ExitCode != nil && *in.ExitCode == 0 && (n.flags|p.flags)&(Terminated|TimedOut) == 0 {
@@ -231,7 +232,7 @@ func (s *State) nodeEnded(now batch.Instant, n *job, in AttemptEnded, out *Outpu
 	s.put(n, end, out)
 	delete(s.reasons, n.ref)
 	if n == g.main() {
-		attempt.Job = p.seq
+		attempt.Job, attempt.Cost = p.seq, nil
 		out.Changes = append(out.Changes, AttemptPut{attempt})
 		p.startedAt = n.startedAt
 		s.stopNodes(p, out)
@@ -239,8 +240,11 @@ func (s *State) nodeEnded(now batch.Instant, n *job, in AttemptEnded, out *Outpu
 		s.deadlines.Remove(p)
 		s.put(p, ended{}, out)
 	}
-	if g.held == 0 {
+	switch {
+	case g.held == 0:
 		s.gangOver(now, p, out)
+	case attempt.Cost != nil:
+		s.put(p, ended{}, out)
 	}
 }
 

@@ -14,9 +14,10 @@ type Input interface{ input() }
 type CreateEnvironment struct {
 	Name    string
 	Enabled bool
-	MaxVCPU int64  // thousandths; zero where Barge provides no hosts
-	Machine bool   // see [EnvironmentRow.Machine]
-	Fleet   *Fleet // how it gets instances; nil for one host of any size
+	MaxVCPU int64   // thousandths; zero where Barge provides no hosts
+	Machine bool    // see [EnvironmentRow.Machine]
+	Fleet   *Fleet  // how it gets instances; nil for one host of any size
+	Fargate Fargate // see [EnvironmentRow.Fargate]
 	Spec    []byte
 }
 
@@ -24,9 +25,10 @@ type CreateEnvironment struct {
 type UpdateEnvironment struct {
 	Name    string
 	Enabled bool
-	MaxVCPU int64  // thousandths
-	Fleet   *Fleet // nil as before, if it has none
-	Replace bool   // the instances of a fleet are to be replaced: it is an infrastructure update
+	MaxVCPU int64   // thousandths
+	Fleet   *Fleet  // nil as before, if it has none
+	Fargate Fargate // see [EnvironmentRow.Fargate]
+	Replace bool    // the instances of a fleet are to be replaced: it is an infrastructure update
 	Spec    []byte
 }
 

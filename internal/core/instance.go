@@ -129,6 +129,7 @@ func (s *State) removeInstance(now batch.Instant, h *host, out *Output) {
 	e := h.environment
 	h.become(HostTerminated)
 	h.row.EndedAt = now
+	h.row.Cost = s.endCost(h)
 	s.watchHost(h)
 	e.fleet.idle.Remove(h)
 	delete(s.hosts, h.ID)

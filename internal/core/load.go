@@ -12,7 +12,7 @@ import (
 )
 
 // Loader rebuilds a State from rows. The store calls it in the order:
-// Counters, Environment, Fleet, SchedulingPolicy, ServiceEnvironment, Queue, QuotaShare, FairShare, Host, Policy, Consumable, Basket, Revision, Claim, then Job for every row
+// Counters, Environment, Fleet, SchedulingPolicy, ServiceEnvironment, Queue, QuotaShare, FairShare, Host, Cost, Policy, Consumable, Basket, Revision, Claim, then Job for every row
 // that is not terminal and, after its parent, for every child of a loaded array
 // job with an index at or above its parent's Next, and for every node of a loaded
 // gang, by index, in whatever state; at last Target for each of Targets that has
@@ -103,6 +103,15 @@ func (l *Loader) Host(row HostRow) error {
 	return nil
 }
 
+// Cost adds a row of the latest hour that has any.
+func (l *Loader) Cost(row CostRow) {
+	c := &l.s.costs
+	if c.rows == nil {
+		c.hour, c.rows = row.Hour, make(map[CostKey]*hourCost)
+	}
+	c.add(row)
+}
+
 // Policy adds a way to retry.
 func (l *Loader) Policy(row PolicyRow) error { return l.s.addPolicy(row) }
 
@@ -133,7 +142,7 @@ func (l *Loader) Job(row JobRow) error {
 	}
 	j := &job{
 		ref: row.Ref, seq: row.Seq, definition: row.Definition, queue: q,
-		createdAt: row.CreatedAt, scheduled: row.ScheduledAt, startedAt: row.StartedAt,
+		cost: row.Cost, createdAt: row.CreatedAt, scheduled: row.ScheduledAt, startedAt: row.StartedAt,
 		shape: s.shapes.Of(row.Needs), policy: int32(row.Policy), timeout: row.TimeoutSeconds, basket: int32(row.Basket),
 		attempt: row.Attempt, maxAttempts: row.MaxAttempts, state: row.State, told: row.State, flags: row.Flags, retryAt: row.RetryAt, priority: row.Priority,
 	}

@@ -76,9 +76,10 @@ func (s *State) stepAttemptEnded(now batch.Instant, in AttemptEnded, out *Output
 	if stopped == 0 {
 		stopped = now
 	}
+	cost := s.charge(now, j, stopped, out)
 	out.Changes = append(out.Changes, AttemptPut{AttemptRow{
 		Job: j.seq, Number: j.attempt, Host: j.host.ID, StartedAt: in.StartedAt, StoppedAt: stopped,
-		ExitCode: in.ExitCode, Reason: in.Reason, StatusReason: end.statusReason, Containers: in.Containers, Usage: in.Usage,
+		ExitCode: in.ExitCode, Reason: in.Reason, StatusReason: end.statusReason, Containers: in.Containers, Usage: in.Usage, Cost: cost,
 	}})
 	s.deadlines.Remove(j)
 	j.host.release(j, s.shapes.Need(j.shape))

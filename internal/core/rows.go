@@ -25,9 +25,10 @@ type EnvironmentRow struct {
 	Name      string
 	Enabled   bool
 	Status    Status
-	MaxVCPU   int64  // thousandths that jobs may have at once; zero where Barge provides no hosts
-	Machine   bool   // its one host is this machine, whose capacity all such environments share; never changes
-	Spec      []byte // its description as JSON; nil once it is deleted
+	MaxVCPU   int64   // thousandths that jobs may have at once; zero where Barge provides no hosts
+	Machine   bool    // its one host is this machine, whose capacity all such environments share; never changes
+	Fargate   Fargate // what its jobs cost, where it has no instances
+	Spec      []byte  // its description as JSON; nil once it is deleted
 	CreatedAt batch.Instant
 }
 
@@ -115,6 +116,7 @@ type HostRow struct {
 	StopAt     batch.Instant // while it drains, when what it holds is stopped; zero for not at all
 	GoneAt     batch.Instant // when it is interrupted, whatever it holds; zero for not
 	EndedAt    batch.Instant // when it was lost or terminated; zero before
+	Cost       *batch.Cost   // since its launch, when it is terminated; nil before, and if nobody knows
 }
 
 // PolicyRow is an interned way to retry.
@@ -167,6 +169,7 @@ type JobRow struct {
 	Reason       string        // ECS's container reason; empty on a plain exit
 	StatusReason string
 	RetryAt      batch.Instant // while a job waits for its next attempt, when that may start; else zero
+	Cost         *batch.Cost   // of all attempts that have ended, of children and nodes too; nil if nobody knows
 	BlockedAt    batch.Instant // while StatusReason says what blocks it at the head of its queue, since when; else zero
 
 	// Waits is what a job that has not started waits for; nil if for nothing.
@@ -228,6 +231,9 @@ type AttemptRow struct {
 	StatusReason string
 	Containers   []byte       // see [AttemptEnded.Containers]
 	Usage        *batch.Usage // of all containers; nil if unknown
+	// Cost is the attempt's share of its instance's price; nil if unknown, and
+	// for a multi-node job, whose nodes have it.
+	Cost *batch.Cost
 }
 
 // Change is one row-level fact to persist. Applying a round's changes in order

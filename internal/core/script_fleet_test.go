@@ -125,6 +125,9 @@ func (w *world) describeFleets() string {
 		if r.StopAt != 0 || r.GoneAt != 0 {
 			fmt.Fprintf(&b, " stop at %d s, gone at %d s", r.StopAt/1000, r.GoneAt/1000)
 		}
+		if r.Cost != nil && r.Cost.NanoUSD > 0 {
+			fmt.Fprintf(&b, ", it cost %d", r.Cost.NanoUSD/1000)
+		}
 		b.WriteByte('\n')
 	}
 	for _, e := range w.out.Effects {

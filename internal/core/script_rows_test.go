@@ -22,11 +22,12 @@ type rows struct {
 	service      serviceRows
 	shares       map[int64]FairShareRow
 	fleets       map[int64]FleetRow
+	costs        map[CostKey]CostRow
 }
 
 func newRows() *rows {
 	return &rows{
-		service: newServiceRows(), shares: make(map[int64]FairShareRow), fleets: make(map[int64]FleetRow),
+		service: newServiceRows(), shares: make(map[int64]FairShareRow), fleets: make(map[int64]FleetRow), costs: make(map[CostKey]CostRow),
 		environments: make(map[int64]EnvironmentRow), queues: make(map[int64]QueueRow),
 		scheduling: make(map[int64]SchedulingPolicyRow), tags: make(map[Tagged]map[string]string),
 		hosts: make(map[int64]HostRow), revisions: make(map[string]int32), claims: make(map[Digest]*ClaimRow),
@@ -50,6 +51,8 @@ func (r *rows) apply(c Change) {
 		}
 	case HostPut:
 		r.hosts[c.Row.ID] = c.Row
+	case CostPut:
+		r.costs[c.Row.CostKey] = c.Row
 	case PolicyPut:
 		r.policies = append(r.policies, c.Row)
 	case DefinitionPut:
@@ -95,6 +98,15 @@ func (r *rows) load(last Counters) (*State, error) {
 		}
 		if err := l.Host(r.hosts[id]); err != nil {
 			return nil, err
+		}
+	}
+	hour := int64(0)
+	for key := range r.costs {
+		hour = max(hour, key.Hour)
+	}
+	for key, row := range r.costs {
+		if key.Hour == hour {
+			l.Cost(row)
 		}
 	}
 	for _, row := range r.policies {

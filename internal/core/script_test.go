@@ -26,7 +26,8 @@ import (
 // jobs, as a store might propose them), `running`, `exit`, `cancel`, `terminate`,
 // `consumable`, `quantity` and `unmake` (a consumable resource), `at` (sets
 // the time, in seconds, and ticks; `clock` does not tick). `events` turns events on. `front` shows the first
-// jobs of a queue, `uses` its shares. `reload` rebuilds the state from its
+// jobs of a queue, `uses` its shares, `costs` what
+// jobs and hours have cost. `reload` rebuilds the state from its
 // rows; hosts then register again. `j:1` is child 1 of array job j, `j@1` is
 // node 1 of multi-node job j, `j#1` is the first attempt.
 func TestScripts(t *testing.T) {
@@ -88,7 +89,7 @@ func (w *world) run(t *testing.T, line string) string {
 	}
 	switch words[0] {
 	case "environment":
-		in = CreateEnvironment{Name: plain[0], Enabled: args["state"] != "disabled", MaxVCPU: int64(num("vcpu", 256)) * 1000, Machine: args["machine"] == "yes", Fleet: fleetOf(args, nil)}
+		in = CreateEnvironment{Name: plain[0], Enabled: args["state"] != "disabled", MaxVCPU: int64(num("vcpu", 256)) * 1000, Machine: args["machine"] == "yes", Fargate: Fargate(num("fargate", 0)), Fleet: fleetOf(args, nil)}
 	case "queue":
 		in = CreateQueue{Name: plain[0], Enabled: args["state"] != "disabled", Priority: int32(num("priority", 1)), Environments: strings.Split(args["on"], ","), SchedulingPolicy: args["policy"], ServiceEnvironment: args["service"], TimeLimits: limits}
 		if args["on"] == "" {
@@ -153,6 +154,8 @@ func (w *world) run(t *testing.T, line string) string {
 		return w.front(plain[0])
 	case "uses":
 		return w.uses(plain[0])
+	case "costs":
+		return w.costs()
 	case "reload":
 		return w.reload(t)
 	default:
@@ -318,6 +321,7 @@ func (w *world) describe() string {
 	}
 	b.WriteString(describeResources(w.out.Changes))
 	b.WriteString(w.describeFleets())
+	b.WriteString(w.describeCosts())
 	b.WriteString(w.describeEvents())
 	for _, e := range w.out.Effects {
 		switch e := e.(type) {

@@ -46,6 +46,8 @@ type State struct {
 	baskets     map[int64][]consume.Need
 	basketNames map[string]int64 // needs as JSON to basket
 
+	costs costs
+
 	placedAt batch.Instant // the time of the latest Place
 	config   uint64        // changes with environments, queues and hosts
 
@@ -132,6 +134,7 @@ type job struct {
 	parent     *job          // of a child or node
 	array      *array        // of an array job
 	gang       *gang         // of a multi-node parallel job
+	cost       *batch.Cost   // of its attempts that have ended, and its children's and nodes'
 	host       *host         // while an attempt is live, and the latest one's after that
 	waits      *depend.Waits // until its dependencies are met
 	before     *job          // in queue.jobs
@@ -330,7 +333,7 @@ func (s *State) row(j *job, e ended) JobRow {
 		Seq: j.seq, Ref: j.ref, Queue: j.queue.row.ID, Definition: j.definition, State: j.state, Flags: j.flags,
 		Priority: j.priority, Needs: s.shapes.Need(j.shape), MaxAttempts: j.maxAttempts, Policy: int64(j.policy), TimeoutSeconds: j.timeout, Basket: int64(j.basket),
 		Attempt: j.attempt, CreatedAt: j.createdAt, ScheduledAt: j.scheduled, StartedAt: j.startedAt, RetryAt: j.retryAt,
-		ExitCode: e.exitCode, Reason: e.reason, StatusReason: e.statusReason,
+		ExitCode: e.exitCode, Reason: e.reason, StatusReason: e.statusReason, Cost: j.cost,
 	}
 	if j.service != nil {
 		r.Kind = Service

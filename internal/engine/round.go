@@ -242,6 +242,8 @@ func keyOf(c core.Change) rowKey {
 		return rowKey{12, c.Row.Environment}
 	case core.FleetDrop:
 		return rowKey{12, c.Environment}
+	case core.CostPut:
+		return rowKey{13, c.Slot}
 	case core.DecisionPut, core.PolicyPut, core.AttemptPut, core.EventPut, core.BasketPut, core.ClaimPut, core.ClaimDrop, core.JobDrop:
 	}
 	return rowKey{}

@@ -154,7 +154,37 @@ type Store interface {
 	// Baskets returns the rows with the given keys, in no order.
 	Baskets(ctx context.Context, ids []int64) ([]core.BasketRow, error)
 
+	// EndedInstances returns a page of the instances that are terminated, in the
+	// order of their ends: those behind one and that ended before a moment.
+	EndedInstances(ctx context.Context, after batch.Instant, afterID int64, until batch.Instant, limit int) ([]core.HostRow, error)
+	// Costs returns a page of what attempts have cost, by key: rows behind one,
+	// of hours before another.
+	Costs(ctx context.Context, after core.CostKey, until int64, limit int) ([]core.CostRow, error)
+	// JobCosts returns a page of what jobs have cost that have ended, no
+	// children, in the order of their ends.
+	JobCosts(ctx context.Context, f CostFilter) ([]JobCost, error)
+
 	Close() error
+}
+
+// CostFilter selects jobs that have ended.
+type CostFilter struct {
+	// After and AfterSeq continue a listing; Until is exclusive.
+	After    batch.Instant
+	AfterSeq int64
+	Until    batch.Instant
+	Limit    int
+}
+
+// JobCost is what a job that has ended has cost with all its attempts, children
+// and nodes.
+type JobCost struct {
+	Seq       int64
+	ID        batch.JobID
+	StoppedAt batch.Instant
+	Name      string
+	Spec      []byte
+	Cost      *batch.Cost // nil if unknown
 }
 
 // NamePattern matches names without regard to case: Name, in lower case, or

@@ -48,6 +48,9 @@ func (s *Store) Load(ctx context.Context, l *core.Loader) (round int64, err erro
 	if err := errors.Join(feed(s.queues, queue), feed(s.shares, l.QuotaShare), feed(s.fair, l.FairShare), feed(s.hosts, host), feed(s.policies, l.Policy)); err != nil {
 		return 0, err
 	}
+	for _, row := range s.latestCosts() {
+		l.Cost(row)
+	}
 	for _, id := range sorted(s.consumables) {
 		l.Consumable(s.consumables[id])
 	}

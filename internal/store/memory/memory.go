@@ -69,6 +69,7 @@ type tables struct {
 	hosts        map[int64]core.HostRow
 	policies     map[int64]core.PolicyRow
 	claims       map[core.Digest]core.ClaimRow
+	costs        map[core.CostKey]core.CostRow
 	consumables  map[int64]core.ConsumableRow
 	baskets      map[int64]core.BasketRow
 	jobs         map[int64]core.JobRow
@@ -97,6 +98,7 @@ func New() *Store {
 		hosts:        make(map[int64]core.HostRow),
 		policies:     make(map[int64]core.PolicyRow),
 		claims:       make(map[core.Digest]core.ClaimRow),
+		costs:        make(map[core.CostKey]core.CostRow),
 		consumables:  make(map[int64]core.ConsumableRow),
 		baskets:      make(map[int64]core.BasketRow),
 		jobs:         make(map[int64]core.JobRow),

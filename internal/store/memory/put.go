@@ -78,6 +78,8 @@ func (s *Store) put(c core.Change) error {
 		}
 		set(s, s.policies, c.Row.ID, c.Row)
 		s.last.Policy = max(s.last.Policy, c.Row.ID)
+	case core.CostPut:
+		return s.putCost(c.Row)
 	case core.JobDrop:
 		return s.dropJob(c)
 	case core.OutboxDrop:

@@ -26,7 +26,7 @@ type writer struct {
 	consumable, deleteConsumable, basket       *statement
 	schedulingPolicy, dropSchedulingPolicy     *statement
 	serviceEnvironment, quotaShare             *statement
-	fairShare, deleteFairShare                 *statement
+	fairShare, deleteFairShare, cost           *statement
 	deleteServiceEnvironment, deleteQuotaShare *statement
 	fleet, dropFleet, decision, dropDecisions  *statement
 	tags, dropTags                             *statement
@@ -49,16 +49,17 @@ func (w *writer) prepare(ctx context.Context) error {
 			WHERE round = ?1 - 1`},
 		{&w.insertJob, jobWidth, `INSERT INTO jobs (` + strings.ReplaceAll(jobColumns, "j.", "") + `)
 			VALUES (` + parameters(jobWidth) + `)`},
-		{&w.updateJob, 22, `UPDATE jobs SET state = ?, flags = ?, priority = ?, attempt = ?, host = ?, scheduled_at = ?, started_at = ?, stopped_at = ?,
+		{&w.updateJob, 24, `UPDATE jobs SET state = ?, flags = ?, priority = ?, attempt = ?, host = ?, scheduled_at = ?, started_at = ?, stopped_at = ?,
 			exit_code = ?, reason = ?, status_reason = ?, next = ?, rest = ?, rest_at = ?, counts = ?, gang = ?,
-			retry_at = ?, waits = ?, rest_reason = ?, failed = ?, blocked_at = ?
+			retry_at = ?, waits = ?, rest_reason = ?, failed = ?, blocked_at = ?,
+			cost = ?, on_demand = ?
 			WHERE seq = ? AND (state < 6 OR child < 0)`},
 		{&w.insertSpec, 5, `INSERT INTO job_specs (seq, queue, name, share, spec) VALUES (?, ?, ?, ?, ?)`},
-		{&w.attempt, 10, replace("attempts", attemptColumns, 2)},
-		{&w.environment, 8, replace("environments", environmentColumns, 1)},
+		{&w.attempt, 12, replace("attempts", attemptColumns, 2)},
+		{&w.environment, 9, replace("environments", environmentColumns, 1)},
 		{&w.queue, 11, replace("queues", queueColumns, 1)},
 		{&w.definition, 6, replace("definitions", definitionColumns, 1)},
-		{&w.host, 17, replace("hosts", hostColumns, 1)},
+		{&w.host, 19, replace("hosts", hostColumns, 1)},
 		{&w.fleet, 10, replace("fleets", fleetColumns, 1)},
 		{&w.dropFleet, 1, `DELETE FROM fleets WHERE environment = ?`},
 		{&w.decision, 11, replace("decisions", decisionColumns, 2)},
@@ -81,6 +82,7 @@ func (w *writer) prepare(ctx context.Context) error {
 		{&w.deleteQuotaShare, 1, `DELETE FROM quota_shares WHERE id = ?`},
 		{&w.fairShare, 7, replace("fair_shares", fairShareColumns, 1)},
 		{&w.deleteFairShare, 1, `DELETE FROM fair_shares WHERE id = ?`},
+		{&w.cost, 8, replace("costs", costColumns, 5)},
 		{&w.schedulingPolicy, 5, replace("scheduling_policies", schedulingPolicyColumns, 1)},
 		{&w.dropSchedulingPolicy, 1, `DELETE FROM scheduling_policies WHERE id = ?`},
 		{&w.tags, 3, replace("tags", tagColumns, 2)},
@@ -195,7 +197,7 @@ func highest(changes []core.Change) (top core.Counters) {
 		switch c := c.(type) {
 		case core.JobPut:
 			top.Job = max(top.Job, c.Row.Seq)
-		case core.AttemptPut, core.ClaimPut, core.ClaimDrop, core.JobDrop, core.EventPut, core.OutboxDrop:
+		case core.AttemptPut, core.ClaimPut, core.ClaimDrop, core.JobDrop, core.EventPut, core.OutboxDrop, core.CostPut:
 		case core.EnvironmentPut:
 			top.Environment = max(top.Environment, c.Row.ID)
 		case core.QueuePut:
@@ -247,11 +249,12 @@ func (w *writer) put(c core.Change) error {
 		if usage, err = encodeUsage(r.Usage); err != nil {
 			return err
 		}
+		cost, onDemand := encodeCost(r.Cost)
 		_, err = w.attempt.run(r.Job, int64(r.Number), r.Host, int64(r.StartedAt), int64(r.StoppedAt),
-			code(r.ExitCode), nullable(r.Reason), nullable(r.StatusReason), blob(r.Containers), usage)
+			code(r.ExitCode), nullable(r.Reason), nullable(r.StatusReason), blob(r.Containers), usage, cost, onDemand)
 	case core.EnvironmentPut:
 		r := &c.Row
-		_, err = w.environment.run(r.ID, r.Name, flag(r.Enabled), int64(r.Status), r.MaxVCPU, flag(r.Machine), blob(r.Spec), int64(r.CreatedAt))
+		_, err = w.environment.run(r.ID, r.Name, flag(r.Enabled), int64(r.Status), r.MaxVCPU, flag(r.Machine), int64(r.Fargate), blob(r.Spec), int64(r.CreatedAt))
 	case core.QueuePut:
 		r := &c.Row
 		var environments []byte
@@ -273,15 +276,18 @@ func (w *writer) put(c core.Change) error {
 		_, err = w.definition.run(r.ID, r.Name, int64(r.Revision), flag(r.Active), blob(r.Spec), int64(r.CreatedAt))
 	case core.HostPut:
 		r := &c.Row
+		cost, onDemand := encodeCost(r.Cost)
 		_, err = w.host.run(r.ID, r.Environment, r.Name, r.Capacity.MilliVCPU, r.Capacity.MemoryMiB, r.Capacity.GPUs, int64(r.SeenAt),
 			int64(r.State), r.Type, flag(r.Spot), int64(r.Generation), r.Gang, flag(r.Used),
-			int64(r.LaunchedAt), int64(r.StopAt), int64(r.GoneAt), int64(r.EndedAt))
+			int64(r.LaunchedAt), int64(r.StopAt), int64(r.GoneAt), int64(r.EndedAt), cost, onDemand)
 	case core.PolicyPut:
 		var policy []byte
 		if policy, err = json.Marshal(c.Row.Policy); err != nil {
 			return err
 		}
 		_, err = w.policy.run(c.Row.ID, string(policy))
+	case core.CostPut:
+		err = w.putCost(&c.Row)
 	case core.JobDrop:
 		err = w.drop(c)
 	case core.ClaimPut:
@@ -323,11 +329,12 @@ func (w *writer) putJob(r *core.JobRow, first *core.NewJob) error {
 	if err != nil {
 		return err
 	}
+	cost, onDemand := encodeCost(r.Cost)
 	if first == nil {
 		n, failure := w.updateJob.run(int64(r.State), int64(r.Flags), int64(r.Priority), int64(r.Attempt), r.Host, int64(r.ScheduledAt),
 			int64(r.StartedAt), int64(r.StoppedAt), code(r.ExitCode), nullable(r.Reason), nullable(r.StatusReason),
 			int64(r.Next), int64(r.Rest), int64(r.RestAt), counts, gang,
-			retryAt, waits, restReason, failed, moment(r.BlockedAt), r.Seq)
+			retryAt, waits, restReason, failed, moment(r.BlockedAt), cost, onDemand, r.Seq)
 		if failure != nil || n == 1 {
 			return failure
 		}
@@ -341,7 +348,7 @@ func (w *writer) putJob(r *core.JobRow, first *core.NewJob) error {
 		code(r.ExitCode), nullable(r.Reason), nullable(r.StatusReason),
 		int64(r.Size), int64(r.Next), int64(r.Rest), int64(r.RestAt), counts, gang,
 		retryAt, waits, maxRunning, restReason, failed,
-		int64(r.Kind), int64(r.Priority), r.QuotaShare, moment(r.BlockedAt), r.FairShare); err != nil {
+		int64(r.Kind), int64(r.Priority), r.QuotaShare, moment(r.BlockedAt), r.FairShare, cost, onDemand); err != nil {
 		return err
 	}
 	if first == nil {

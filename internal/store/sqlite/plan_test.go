@@ -31,6 +31,24 @@ func TestPlans(t *testing.T) {
 			"SEARCH j USING INDEX jobs_by_queue (queue=? AND state=? AND seq<?)\nSEARCH s USING INTEGER PRIMARY KEY (rowid=?)",
 		},
 		{
+			"the costs of the latest hour", `SELECT ` + costColumns + ` FROM costs WHERE hour = (SELECT max(hour) FROM costs)`,
+			"SEARCH costs USING PRIMARY KEY (hour=?)\nSCALAR SUBQUERY 1\nSEARCH costs USING PRIMARY KEY",
+		},
+		{
+			"a page of ended instances", `SELECT * FROM hosts INDEXED BY hosts_ended
+			WHERE state = 5 AND (ended_at, id) > (1, 2) AND ended_at < 9 ORDER BY ended_at, id LIMIT 10`,
+			"SEARCH hosts USING INDEX hosts_ended (ended_at>? AND ended_at<?)",
+		},
+		{
+			"a page of costs", `SELECT * FROM costs WHERE (hour, queue, environment, definition, share) > (1, 2, 3, 4, 'x') AND hour < 9
+			ORDER BY hour, queue, environment, definition, share LIMIT 10`, "SEARCH costs USING PRIMARY KEY ((hour,queue,environment,definition,share)>(?,?,?,?,?) AND hour<?)",
+		},
+		{
+			"a page of costs of jobs", `SELECT * FROM jobs j INDEXED BY ended_jobs JOIN job_specs n ON n.seq = j.seq
+			WHERE j.child = 0 AND j.state >= 6 AND (j.stopped_at, j.seq) > (1, 2) AND j.stopped_at < 9 ORDER BY j.stopped_at, j.seq LIMIT 10`,
+			"SEARCH j USING INDEX ended_jobs (stopped_at>? AND stopped_at<?)\nSEARCH n USING INTEGER PRIMARY KEY (rowid=?)",
+		},
+		{
 			"active children", `SELECT * FROM jobs INDEXED BY active_children WHERE child > 0 AND state < 6 ORDER BY seq`,
 			"SCAN jobs USING INDEX active_children",
 		},

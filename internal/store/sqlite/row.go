@@ -93,9 +93,9 @@ const jobColumns = `j.seq, j.id, j.child, j.queue, j.definition, j.state, j.flag
 	j.max_attempts, j.policy, j.timeout, j.basket, j.created_at, j.attempt, j.host, j.scheduled_at, j.started_at, j.stopped_at, j.exit_code,
 	j.reason, j.status_reason, j.size, j.next, j.rest, j.rest_at, j.counts, j.gang,
 	j.retry_at, j.waits, j.max_running, j.rest_reason, j.failed,
-	j.kind, j.priority, j.quota_share, j.blocked_at, j.fair_share`
+	j.kind, j.priority, j.quota_share, j.blocked_at, j.fair_share, j.cost, j.on_demand`
 
-const jobWidth = 39
+const jobWidth = 41
 
 func decodeJob(r record) (core.JobRow, error) {
 	j := core.JobRow{
@@ -107,7 +107,7 @@ func decodeJob(r record) (core.JobRow, error) {
 		StartedAt: r.instant(18), StoppedAt: r.instant(19), ExitCode: r.code(20), Reason: r.text(21), StatusReason: r.text(22),
 		Size: r.int32(23), Next: r.int32(24), Rest: batch.JobState(r.int(25)), RestAt: r.instant(26),
 		RetryAt: r.instant(29), MaxRunning: r.int32(31), RestReason: r.text(32),
-		Kind: core.Kind(r.int(34)), Priority: r.int32(35), QuotaShare: r.int(36), BlockedAt: r.instant(37), FairShare: r.int(38),
+		Kind: core.Kind(r.int(34)), Priority: r.int32(35), QuotaShare: r.int(36), BlockedAt: r.instant(37), FairShare: r.int(38), Cost: r.cost(39),
 	}
 	if copy(j.Ref.ID[:], r.bytes(1)) != len(j.Ref.ID) {
 		return j, fmt.Errorf("job %d has an id of %d bytes", j.Seq, len(r.bytes(1)))
@@ -202,12 +202,12 @@ func encodeUsage(u *batch.Usage) (driver.Value, error) {
 	return string(text), err
 }
 
-const attemptColumns = `job, number, host, started_at, stopped_at, exit_code, reason, status_reason, containers, usage`
+const attemptColumns = `job, number, host, started_at, stopped_at, exit_code, reason, status_reason, containers, usage, cost, on_demand`
 
 func decodeAttempt(r record) (core.AttemptRow, error) {
 	a := core.AttemptRow{
 		Job: r.int(0), Number: r.int32(1), Host: r.int(2), StartedAt: r.instant(3), StoppedAt: r.instant(4),
-		ExitCode: r.code(5), Reason: r.text(6), StatusReason: r.text(7), Containers: r.bytes(8),
+		ExitCode: r.code(5), Reason: r.text(6), StatusReason: r.text(7), Containers: r.bytes(8), Cost: r.cost(10),
 	}
 	if text := r.text(9); text != "" {
 		a.Usage = new(batch.Usage)
@@ -218,12 +218,12 @@ func decodeAttempt(r record) (core.AttemptRow, error) {
 	return a, nil
 }
 
-const environmentColumns = `id, name, enabled, status, max_vcpu, machine, spec, created_at`
+const environmentColumns = `id, name, enabled, status, max_vcpu, machine, fargate, spec, created_at`
 
 func decodeEnvironment(r record) (core.EnvironmentRow, error) {
 	return core.EnvironmentRow{
 		ID: r.int(0), Name: r.text(1), Enabled: r.int(2) != 0, Status: core.Status(r.int(3)), MaxVCPU: r.int(4),
-		Machine: r.int(5) != 0, Spec: r.bytes(6), CreatedAt: r.instant(7),
+		Machine: r.int(5) != 0, Fargate: core.Fargate(r.int(6)), Spec: r.bytes(7), CreatedAt: r.instant(8),
 	}, nil
 }
 
@@ -253,14 +253,14 @@ func decodeDefinition(r record) (core.DefinitionRow, error) {
 	}, nil
 }
 
-const hostColumns = `id, environment, name, vcpu, memory, gpus, seen_at, state, type, spot, generation, gang, used, launched_at, stop_at, gone_at, ended_at`
+const hostColumns = `id, environment, name, vcpu, memory, gpus, seen_at, state, type, spot, generation, gang, used, launched_at, stop_at, gone_at, ended_at, cost, on_demand`
 
 func decodeHost(r record) (core.HostRow, error) {
 	return core.HostRow{
 		ID: r.int(0), Environment: r.int(1), Name: r.text(2),
 		Capacity: batch.Resources{MilliVCPU: r.int(3), MemoryMiB: r.int(4), GPUs: r.int(5)}, SeenAt: r.instant(6),
 		State: core.HostState(r.int(7)), Type: r.text(8), Spot: r.int(9) != 0, Generation: r.int32(10), Gang: r.int(11), Used: r.int(12) != 0,
-		LaunchedAt: r.instant(13), StopAt: r.instant(14), GoneAt: r.instant(15), EndedAt: r.instant(16),
+		LaunchedAt: r.instant(13), StopAt: r.instant(14), GoneAt: r.instant(15), EndedAt: r.instant(16), Cost: r.cost(17),
 	}, nil
 }
 

@@ -38,7 +38,7 @@ func testFleets(t *testing.T, h Harness) {
 
 	launching.State, launching.Name, launching.SeenAt, launching.Used = core.HostDraining, "i-1", 9, true
 	launching.StopAt, launching.GoneAt = 10, 11
-	second.State, second.EndedAt = core.HostTerminated, 12
+	second.State, second.EndedAt, second.Cost = core.HostTerminated, 12, &batch.Cost{NanoUSD: 13, OnDemand: 1 << 50}
 	fleet.Fleet, fleet.Backoffs, fleet.Joined, fleet.TriedAt = other.Fleet, nil, true, 0
 	decision := core.Decision{Environment: 3, Number: 1, At: 13, Launched: 2, Ended: 1, Type: "m5.large", Why: "odd \x00 text", Demand: 4000, Have: 8000, Price: -1}
 	later, overwrites := decision, decision
@@ -48,6 +48,11 @@ func testFleets(t *testing.T, h Harness) {
 	same(t, "changed fleets", []core.FleetRow{fleet, other}, must[[]core.FleetRow](t)(s.Fleets(ctx)))
 	same(t, "instances that are not terminated", []core.HostRow{launching}, must[[]core.HostRow](t)(s.Instances(ctx, 3)))
 	same(t, "a terminated instance", []core.HostRow{second}, must[[]core.HostRow](t)(s.Hosts(ctx, []int64{10})))
+	ended := func(after batch.Instant, id int64, until batch.Instant) []core.HostRow {
+		return must[[]core.HostRow](t)(s.EndedInstances(ctx, after, id, until, 9))
+	}
+	same(t, "ended instances", []core.HostRow{second}, ended(12, 9, 13))
+	same(t, "ended instances behind it, and before", 0, len(ended(12, 10, 99))+len(ended(0, 0, 12)))
 	same(t, "decisions", []core.Decision{decision, later}, must[[]core.Decision](t)(s.Decisions(ctx, 3)))
 	commit(t, s, 3, core.DecisionPut{Row: overwrites})
 	same(t, "later decisions", []core.Decision{later, overwrites}, must[[]core.Decision](t)(s.Decisions(ctx, 3)))

@@ -330,6 +330,10 @@ func (c *chaos) readAll(s store.Store) (names []string, results []any) {
 	}
 	jobs, err := s.Jobs(ctx, refs)
 	add("jobs", jobs, err)
+	costs, err := s.Costs(ctx, core.CostKey{}, 1<<40, 1000)
+	add("costs", costs, err)
+	ended, err := s.JobCosts(ctx, store.CostFilter{Until: 1 << 60, Limit: 1000})
+	add("costs of jobs", ended, err)
 	states := make(map[batch.JobRef]batch.JobState, len(jobs))
 	for _, j := range jobs {
 		states[j.Ref] = j.State

@@ -29,7 +29,7 @@ func testRoundTrip(t *testing.T, h Harness) {
 		Seq: 1 << 40, Ref: ref(1), Queue: 4, Definition: 6, State: batch.Failed, Flags: core.Terminated | core.TimedOut,
 		Needs:       batch.Resources{MilliVCPU: 250, MemoryMiB: 1 << 40, GPUs: 2},
 		MaxAttempts: 10, Policy: 8, TimeoutSeconds: 1<<31 - 1, Attempt: 3, Host: 7,
-		CreatedAt: 5, StartedAt: 6, StoppedAt: 7, ExitCode: code(-1), Reason: odd, StatusReason: odd,
+		CreatedAt: 5, StartedAt: 6, StoppedAt: 7, ExitCode: code(-1), Reason: odd, StatusReason: odd, Cost: &batch.Cost{NanoUSD: 1 << 62, OnDemand: 1<<63 - 1},
 	}
 	array := core.JobRow{
 		Seq: 1<<40 + 1, Ref: ref(2), Queue: 4, Definition: 6, State: batch.Pending, MaxAttempts: 1, CreatedAt: 5,
@@ -51,7 +51,7 @@ func testRoundTrip(t *testing.T, h Harness) {
 	}
 	used := int64(1 << 50)
 	attempts := []core.AttemptRow{
-		{Job: job.Seq, Number: 1, Host: 7, StoppedAt: 9, StatusReason: "never ran"},
+		{Job: job.Seq, Number: 1, Host: 7, StoppedAt: 9, StatusReason: "never ran", Cost: &batch.Cost{}},
 		{Job: job.Seq, Number: 2, Host: 7, StartedAt: 10, StoppedAt: 11, ExitCode: code(0), Reason: odd, Containers: []byte("[{},{}]"), Usage: &batch.Usage{CPU: &used, PeakMemory: new(int64)}},
 		{Job: job.Seq, Number: 3, Host: 7, StartedAt: 12, StoppedAt: 13, ExitCode: code(137), StatusReason: odd, Usage: &batch.Usage{ReadBytes: &used, WriteBytes: &used}},
 	}
@@ -77,11 +77,11 @@ func testRoundTrip(t *testing.T, h Harness) {
 	refs := []batch.JobRef{ref(1), ref(2), child.Ref, gang.Ref, node.Ref}
 	same(t, "jobs", want, must[[]store.Job](t)(s.Jobs(ctx, refs)))
 
-	environment.Enabled, environment.MaxVCPU, environment.Spec = false, 0, nil
+	environment.Enabled, environment.MaxVCPU, environment.Spec, environment.Fargate = false, 0, nil, core.FargateSpot
 	queue.Enabled, queue.Environments = false, []int64{1}
 	definition.Active = false
 	host.Capacity = batch.Resources{}
-	child.State, child.StoppedAt = batch.Succeeded, 20
+	child.State, child.StoppedAt, child.Cost = batch.Succeeded, 20, &batch.Cost{NanoUSD: 1, OnDemand: 2}
 	gang.Gang = &core.Gang{Size: 1000, Network: 1, Groups: []core.NodeGroup{{}}}
 	node.State, node.StoppedAt, node.Attempt = batch.Running, 0, 2 // a node starts again
 	array.Next, array.Counts = 10_000, [batch.JobStates]int32{5: 9_999, 6: 1}

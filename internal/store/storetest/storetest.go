@@ -61,6 +61,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Harness) {
 		{"service jobs wait in their quota shares", testService},
 		{"instances, fleets and decisions", testFleets},
 		{"shares keep what they have used", testFairShares},
+		{"costs are kept by the hour", testCosts},
 		{"a cancelled context is obeyed", testCancelled},
 		{"a full store recovers", testFull},
 	} {
@@ -147,6 +148,8 @@ func testEmpty(t *testing.T, h Harness) {
 	same(t, "quota shares", 0, len(must[[]core.QuotaShareRow](t)(s.QuotaShares(ctx, 1))))
 	same(t, "consumable resources", 0, len(must[[]core.ConsumableRow](t)(s.Consumables(ctx, store.ConsumableFilter{Limit: 10}))))
 	same(t, "consumers", 0, len(must[[]store.Job](t)(s.Consumers(ctx, store.ConsumerFilter{Resource: "r", Limit: 10}))))
+	same(t, "costs", 0, len(must[[]core.CostRow](t)(s.Costs(ctx, core.CostKey{}, 1<<40, 9))))
+	same(t, "costs of jobs", 0, len(must[[]store.JobCost](t)(s.JobCosts(ctx, store.CostFilter{Until: 1 << 60, Limit: 9}))))
 	same(t, "outbox", 0, len(must[[]core.Event](t)(s.Outbox(ctx, core.Mark{}, 9))))
 	same(t, "baskets", 0, len(must[[]core.BasketRow](t)(s.Baskets(ctx, []int64{1}))))
 	same(t, "jobs", 0, len(must[[]store.Job](t)(s.Jobs(ctx, []batch.JobRef{ref(1), batch.ChildRef(id(1), 0)}))))

@@ -35,6 +35,7 @@ CREATE TABLE environments (
     status     INTEGER NOT NULL CHECK (status BETWEEN 0 AND 2),
     max_vcpu   INTEGER NOT NULL CHECK (max_vcpu >= 0),
     machine    INTEGER NOT NULL CHECK (machine IN (0, 1)),
+    fargate    INTEGER NOT NULL CHECK (fargate BETWEEN 0 AND 2), -- 1 on demand, 2 Spot
     spec       BLOB,
     created_at INTEGER NOT NULL,
     CHECK (status = 0 OR enabled = 0)
@@ -138,10 +139,13 @@ CREATE TABLE hosts (
     stop_at     INTEGER NOT NULL,
     gone_at     INTEGER NOT NULL,
     ended_at    INTEGER NOT NULL,
+    cost        INTEGER, -- as in jobs
+    on_demand   INTEGER,
     CHECK (state <> 5 OR ended_at <> 0)
 ) STRICT;
 
 CREATE UNIQUE INDEX hosts_by_name ON hosts (environment, name) WHERE name <> '';
+CREATE INDEX hosts_ended ON hosts (ended_at, id) WHERE state = 5;
 CREATE INDEX hosts_there ON hosts (environment, id) WHERE state < 5;
 
 -- How the environments do that get their instances one by one.
@@ -252,6 +256,8 @@ CREATE TABLE jobs (
     rest_reason   TEXT,
     failed        BLOB,
     blocked_at    INTEGER, -- since when status_reason says what blocks the head of its queue
+    cost          INTEGER, -- in billionths of a US dollar; null if unknown
+    on_demand     INTEGER, -- what it would have been at on-demand prices
 
     UNIQUE (id, child),
     CHECK ((state >= 6) = (stopped_at <> 0)),
@@ -308,7 +314,23 @@ CREATE TABLE attempts (
     status_reason TEXT,
     containers    BLOB, -- the ends of several containers, as the API layer writes them
     usage         TEXT, -- what they have used, as a JSON object; null if nothing is known
+    cost          INTEGER, -- as in jobs
+    on_demand     INTEGER,
     PRIMARY KEY (job, number)
+) STRICT, WITHOUT ROWID;
+
+-- What the attempts have cost that ended within an hour, for each combination of
+-- where they ran and what they were of. Rows stay when the jobs go.
+CREATE TABLE costs (
+    hour        INTEGER NOT NULL, -- since the Unix epoch
+    queue       INTEGER NOT NULL,
+    environment INTEGER NOT NULL,
+    definition  INTEGER NOT NULL,
+    share       TEXT    NOT NULL,
+    attempts    INTEGER NOT NULL CHECK (attempts > 0),
+    cost        INTEGER NOT NULL CHECK (cost >= 0),
+    on_demand   INTEGER NOT NULL CHECK (on_demand >= 0),
+    PRIMARY KEY (hour, queue, environment, definition, share)
 ) STRICT, WITHOUT ROWID;
 
 -- Events that are not delivered yet, in their order: state changes of jobs. What
