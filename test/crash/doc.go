@@ -12,6 +12,9 @@
 // own beside that, by which [judge] looks for attempts that run twice or at once,
 // too often, too long or before what they depend on.
 //
+// TestLinear asks of all that clients have heard, kills included, whether it can
+// be explained by a server that does one thing after the other.
+//
 // The server is abused as well (abuse_test.go): requests without end, thousands
 // of connections, floods of output, jobs that multiply. It answers in words, its
 // memory is bounded, and others are served.
