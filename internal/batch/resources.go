@@ -31,6 +31,11 @@ func (r Resources) Sub(o Resources) Resources {
 	return Resources{sub(r.MilliVCPU, o.MilliVCPU), sub(r.MemoryMiB, o.MemoryMiB), sub(r.GPUs, o.GPUs)}
 }
 
+// Times returns n times r, which is not unlimited.
+func (r Resources) Times(n int32) Resources {
+	return Resources{r.MilliVCPU * int64(n), r.MemoryMiB * int64(n), r.GPUs * int64(n)}
+}
+
 // Max returns the larger amount of each.
 func (r Resources) Max(o Resources) Resources {
 	return Resources{max(r.MilliVCPU, o.MilliVCPU), max(r.MemoryMiB, o.MemoryMiB), max(r.GPUs, o.GPUs)}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core"
 	"github.com/bargehq/barge/internal/core/retry"
 )
 
@@ -20,7 +21,9 @@ const extensionPrefix = "barge:"
 const (
 	capacityTag     = extensionPrefix + "capacity"
 	clientTokenTag  = extensionPrefix + "client-token"
+	maxPerShareTag  = extensionPrefix + "max-running-per-share"
 	maxRunningTag   = extensionPrefix + "max-running"
+	orderTag        = extensionPrefix + "order"
 	retryBackoffTag = extensionPrefix + "retry-backoff"
 	stopTimeoutTag  = extensionPrefix + "stop-timeout"
 )
@@ -62,8 +65,12 @@ type extensions struct {
 	capacity    string // capacityHost, capacityUnlimited or empty
 	clientToken string
 	maxRunning  int32
-	backoff     retry.Backoff
-	stopTimeout time.Duration
+	maxPerShare int32
+	// definitionMax is maxRunning of the definition of a job.
+	definitionMax int32
+	backfill      bool
+	backoff       retry.Backoff
+	stopTimeout   time.Duration
 }
 
 // tokenPattern is AWS's for its own client tokens.
@@ -91,13 +98,32 @@ func extensionTable() []extension {
 			},
 		},
 		{
-			name: maxRunningTag, on: []place{onJob, onDefinition},
+			name: maxRunningTag, on: []place{onJob, onDefinition, onQueue},
 			values:  "a number from 1 to 1000000",
-			meaning: "Of an array job at most that many children are STARTING or RUNNING at once.",
+			meaning: "At most that many are STARTING or RUNNING at once: of an array job its children, of a job definition all jobs of the revision, children of arrays among them, of a queue all its jobs; what waits for its array or its definition is passed by others.",
 			set: func(x *extensions, value string) bool {
 				n, ok := number(value, MostArraySize)
 				x.maxRunning = int32(n)
 				return ok
+			},
+		},
+		{
+			name: maxPerShareTag, on: []place{onQueue},
+			values:  "a number from 1 to 1000000",
+			meaning: "Of each share identifier of a queue with a fair-share policy at most that many jobs are STARTING or RUNNING at once; the turn is that of others meanwhile.",
+			set: func(x *extensions, value string) bool {
+				n, ok := number(value, MostArraySize)
+				x.maxPerShare = int32(n)
+				return ok
+			},
+		},
+		{
+			name: orderTag, on: []place{onQueue},
+			values:  "strict or backfill",
+			meaning: "With `backfill`, jobs may start before the one at the head of the queue where that does not delay it, because they use nothing that it is going to need or are over in time by their `timeout`; with `strict`, which is AWS's order, nothing passes the head.",
+			set: func(x *extensions, value string) bool {
+				x.backfill = value == "backfill"
+				return x.backfill || value == "strict"
 			},
 		},
 		{
@@ -153,12 +179,22 @@ func pause(s string) (ms int64, ok bool) {
 	return ms, err == nil && ms >= 1 && ms <= retry.LongestPause
 }
 
-// extensions are a job's over its definition's. All were read before.
+// extensions are a job's over its definition's. All were read before. How many of
+// each may run is a limit of its own.
 func (s *spec) extensions() (x extensions, err error) {
-	if err = x.read(onDefinition, s.definition.req.Tags); err == nil {
-		err = x.read(onJob, s.submit.Tags)
+	if err = x.read(onDefinition, s.definition.req.Tags); err != nil {
+		return x, err
 	}
+	x.definitionMax, x.maxRunning = x.maxRunning, 0
+	err = x.read(onJob, s.submit.Tags)
 	return x, err
+}
+
+// queueSettings are what the tags of a queue set.
+func queueSettings(tags map[string]string) (core.QueueSettings, error) {
+	var x extensions
+	err := x.read(onQueue, tags)
+	return core.QueueSettings{Backfill: x.backfill, MaxRunning: x.maxRunning, ShareMaxRunning: x.maxPerShare}, err
 }
 
 // read takes the extensions out of the tags of a resource, over those that were

@@ -18,7 +18,8 @@ func (s *Service) CreateJobQueue(ctx context.Context, in *batchapi.CreateJobQueu
 	if !namePattern.MatchString(in.JobQueueName) {
 		return nil, invalid("Job Queue name should match a valid pattern.")
 	}
-	if err := checkExtensions(onQueue, in.Tags); err != nil {
+	settings, err := queueSettings(in.Tags)
+	if err != nil {
 		return nil, err
 	}
 	d := &batchapi.JobQueueDetail{
@@ -26,16 +27,16 @@ func (s *Service) CreateJobQueue(ctx context.Context, in *batchapi.CreateJobQueu
 		ComputeEnvironmentOrder: s.environmentOrder(in.ComputeEnvironmentOrder), JobQueueType: in.JobQueueType, Tags: in.Tags,
 		JobStateTimeLimitActions: in.JobStateTimeLimitActions,
 	}
-	err := s.change(ctx, func(do command) error {
-		c, err := s.checkQueueDetail(ctx, in.JobQueueName, d)
-		if err != nil {
+	err = s.change(ctx, func(do command) error {
+		var c queueCheck
+		if c, err = s.checkQueueDetail(ctx, in.JobQueueName, d); err != nil {
 			return err
 		}
 		d.JobQueueType = c.queueType()
 		_, err = do(core.CreateQueue{
 			Name: in.JobQueueName, Enabled: in.State != batchapi.JQStateDisabled, Priority: *in.Priority,
 			Environments: environmentNames(d), SchedulingPolicy: policyName(c.policy),
-			ServiceEnvironment: serviceEnvironmentName(d), TimeLimits: timeLimits(d), Spec: d.AppendJSON(nil),
+			ServiceEnvironment: serviceEnvironmentName(d), TimeLimits: timeLimits(d), Settings: settings, Spec: d.AppendJSON(nil),
 		})
 		return err
 	})

@@ -126,7 +126,7 @@ func (s *Service) submission(ctx context.Context, in *batchapi.SubmitJobRequest)
 	stored.JobName, stored.JobQueue, stored.JobDefinition = "", "", ""
 	cmd = core.Submit{
 		ID: batch.NewJobID(batch.InstantOf(time.Now())), Queue: queue, Definition: d.id, Needs: needs[0].resources(),
-		Fair: share, Gang: gang, MaxAttempts: attempts, Retry: retry.Policy{Rules: rules, Backoff: x.backoff}, Consumes: consumes,
+		DefinitionMax: x.definitionMax, Fair: share, Gang: gang, MaxAttempts: attempts, Retry: retry.Policy{Rules: rules, Backoff: x.backoff}, Consumes: consumes,
 		New: core.NewJob{Name: in.JobName, Share: in.ShareIdentifier, Spec: stored.AppendJSON(nil)},
 	}
 	if size := len(cmd.New.Spec); size > maxSubmit {

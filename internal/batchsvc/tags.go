@@ -86,23 +86,50 @@ func (s *Service) retag(ctx context.Context, arn string, edit func(map[string]st
 		if err != nil {
 			return err
 		}
-		tags = maps.Clone(tags)
-		if err = edit(tags); err != nil {
+		put := core.PutTags{Of: of, Tags: maps.Clone(tags)}
+		if err = edit(put.Tags); err != nil {
 			return err
 		}
-		_, err = do(core.PutTags{Of: of, Tags: tags})
+		if err = s.reset(ctx, arn, tags, &put); err != nil {
+			return err
+		}
+		_, err = do(put)
 		return err
 	})
 }
 
-// checkTagKey refuses keys that nobody can change: AWS's own, and the settings
-// of Barge, which count when a resource is made.
-func checkTagKey(key string) error {
+// reset has changed tags of a queue take effect that are settings of Barge. Other
+// resources get those when they are made, and keep them.
+func (s *Service) reset(ctx context.Context, arn string, old map[string]string, put *core.PutTags) error {
+	changed := ""
+	for _, tags := range []map[string]string{old, put.Tags} {
+		for _, key := range sortedKeys(tags) {
+			was, had := old[key]
+			now, has := put.Tags[key]
+			if strings.HasPrefix(key, extensionPrefix) && (was != now || had != has) {
+				changed = key
+			}
+		}
+	}
 	switch {
-	case reservedKey(key):
+	case changed == "":
+		return nil
+	case put.Of.Kind != core.TagQueue:
+		return badTag(changed, "is a setting of Barge, which a resource gets when it is made and keeps.")
+	}
+	settings, err := queueSettings(put.Tags)
+	if err != nil {
+		return err
+	}
+	row, err := s.queueRow(ctx, arn)
+	put.Queue, put.Spec = &settings, row.Spec
+	return err
+}
+
+// checkTagKey refuses AWS's own keys, which nobody can change.
+func checkTagKey(key string) error {
+	if reservedKey(key) {
 		return badTag(key, "starts with "+awsReserved+", which is reserved.")
-	case strings.HasPrefix(key, extensionPrefix):
-		return badTag(key, "is a setting of Barge, which a resource gets when it is made and keeps.")
 	}
 	return nil
 }

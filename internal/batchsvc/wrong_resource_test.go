@@ -213,7 +213,7 @@ var wrongResources = []struct{ operation, body, message string }{
 	{"TagResource", `{"resourceArn":"q","tags":{"k":"v"}}`, `resourceArn q is not the ARN of a resource that can have tags.`},
 	{"TagResource", `{"resourceArn":"` + arn("job-queue", "none") + `","tags":{"k":"v"}}`, arn("job-queue", "none") + ` does not exist`},
 	{"TagResource", `{"resourceArn":"` + arn("job-queue", "q") + `","tags":{"aws:k":"v"}}`, `Tag aws:k starts with aws:, which is reserved.`},
-	{"TagResource", `{"resourceArn":"` + arn("job-queue", "q") + `","tags":{"barge:client-token":"v"}}`, `Tag barge:client-token is a setting of Barge, which a resource gets when it is made and keeps.`},
+	{"TagResource", `{"resourceArn":"` + arn("job-queue", "q") + `","tags":{"barge:client-token":"v"}}`, `Tag barge:client-token has no meaning on a job queue; it is for a job.`},
 	{"TagResource", `{"resourceArn":"` + arn("job", "$JOB:0") + `","tags":{"k":"v"}}`, `resourceArn ` + arn("job", "$JOB:0") + ` is that of a child of an array job, which can not have tags.`},
 	{"TagResource", `{"resourceArn":"` + arn("job", "none") + `","tags":{"k":"v"}}`, arn("job", "none") + ` does not exist`},
 	{"TagResource", `{"resourceArn":"` + arn("job-queue", "q") + `","tags":{` + manyTags(51) + `}}`, `tags must have 1 to 50 entries, not 51`},

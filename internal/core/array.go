@@ -114,8 +114,10 @@ func (s *State) enqueue(j *job) {
 	if want, line := j.waitsToStart(), j.line(); want != line.Has(j) {
 		if want {
 			line.Push(j)
+			j.ceiling.wait(j, 1)
 		} else {
 			line.Remove(j)
+			j.ceiling.wait(j, -1)
 		}
 		j.tellShare()
 	}
@@ -126,7 +128,7 @@ func (s *State) enqueue(j *job) {
 func (s *State) newChild(p *job, index int32) *job {
 	s.last.Job++
 	c := &job{
-		ref: batch.ChildRef(p.ref.ID, int(index)), seq: s.last.Job, definition: p.definition,
+		ref: batch.ChildRef(p.ref.ID, int(index)), seq: s.last.Job, definition: p.definition, ceiling: p.ceiling,
 		queue: p.queue, parent: p, createdAt: p.createdAt, shape: p.shape, policy: p.policy, basket: p.basket, share: p.share, priority: p.priority,
 		timeout: p.timeout, maxAttempts: p.maxAttempts, state: p.stateOf(index), told: p.stateOf(index),
 	}

@@ -76,6 +76,7 @@ func (s *State) Check() error {
 		}
 	}
 	s.checkArrays(counts, bad)
+	s.checkCeilings(bad)
 	s.checkGangs(bad)
 	s.checkWaits(bad)
 	s.claims.check(bad)
@@ -85,6 +86,9 @@ func (s *State) Check() error {
 	queued := 0
 	for _, q := range s.queueList {
 		queued += q.waiting.Len()
+		if err := q.waiting.Check(func(c class) bool { return c.ceiling.full() }); err != nil {
+			bad("queue %s: %w", q.row.Name, err)
+		}
 		s.checkHead(q, bad)
 		s.checkWhy(q, bad)
 		for _, share := range q.shareList {

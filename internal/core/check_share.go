@@ -28,9 +28,11 @@ func (s *State) checkShares(q *queue, bad func(string, ...any)) (waiting int) {
 			c[1] += s.shapes.Need(j.shape).MilliVCPU
 		}
 		if j.parent == nil && j.waitsToStart() {
-			if first, ok := j.share.waiting.Min(); !ok || before(j, first) {
+			switch first, ok := j.share.waiting.Min(); {
+			case j.ceiling.full():
+			case !ok || before(j, first):
 				bad("job %s is not behind the head of its share %s", j.ref, j.share.Name)
-			} else {
+			case !j.share.full(q, 1):
 				c[2] = first.seq
 			}
 		}
@@ -41,6 +43,9 @@ func (s *State) checkShares(q *queue, bad func(string, ...any)) (waiting int) {
 	}
 	for name, share := range q.fair.named {
 		waiting += share.waiting.Len()
+		if err := share.waiting.Check(func(c class) bool { return c.ceiling.full() }); err != nil {
+			bad("share %s: %w", name, err)
+		}
 		if share.Name != name || share.id == 0 {
 			bad("share %s (%d) is filed under %s", share.Name, share.id, name)
 		}

@@ -139,6 +139,7 @@ func (s *State) stepDeleteConsumable(in DeleteConsumable, out *Output) *batch.Er
 func (s *State) take(j *job, out *Output) {
 	need := s.shapes.Need(j.shape)
 	j.queue.used = j.queue.used.Add(need)
+	j.count(1)
 	j.useShare(need.MilliVCPU)
 	s.account(s.ledger.Take, j, out)
 }
@@ -147,6 +148,7 @@ func (s *State) take(j *job, out *Output) {
 func (s *State) give(j *job, out *Output) {
 	need := s.shapes.Need(j.shape)
 	j.queue.used = j.queue.used.Sub(need)
+	j.count(-1)
 	j.useShare(-need.MilliVCPU)
 	s.account(s.ledger.Give, j, out)
 }

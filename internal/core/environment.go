@@ -106,6 +106,16 @@ func (e *environment) allows(need batch.Resources) bool {
 	return e.fleet != nil || e.used+need.MilliVCPU <= e.row.MaxVCPU && (e.machine == nil || need.Fits(e.machine.free()))
 }
 
+// over is by how many thousandths of vCPUs jobs would have more than they may if
+// they had that much more; negative where that is left. Of instances only the
+// launching is limited.
+func (e *environment) over(more batch.Resources) int64 {
+	if e.fleet != nil {
+		return -batch.Unlimited / 2
+	}
+	return e.used + more.MilliVCPU - e.row.MaxVCPU
+}
+
 // eviction stops, slice by slice, what runs on hosts that are to go.
 type eviction struct {
 	environment *environment // that is removed when it is empty; nil if it is not to be

@@ -89,37 +89,32 @@ func (g *Gang) NodeNeeds(index int) (need batch.Resources) {
 	return need
 }
 
-// spotsFor returns a host for each node, all of one environment, or nil where
-// none has room for all of them.
-func (s *State) spotsFor(p *job) []*host {
-	if len(s.networks) == batch.Networks {
+// spotsIn returns a host of the environment for each node, or nil if it has no room
+// for all of them beside what goes before.
+func (s *State) spotsIn(e *environment, p *job, until batch.Instant, passes *reservation) []*host {
+	if e.fleet != nil {
+		nodes := s.groupFor(e, p)
+		for i, h := range nodes {
+			if need := p.gang.row.NodeNeeds(i); passes != nil && !passes.leaves(e, &h.Host, need, need, until) {
+				return nil
+			}
+		}
+		return nodes
+	}
+	groups := s.shapes.Groups(p.shape)
+	shares, ok := e.hosts.SpreadFor(p.shape, groups)
+	if !ok || !passes.leavesAll(e, groups, shares, until) || !e.kept.leavesAll(e, groups, shares, until) {
 		return nil
 	}
-	for _, e := range p.queue.environ {
-		if !e.row.Enabled || !e.allows(s.shapes.Need(p.shape)) {
-			continue
+	spots := make([]*host, p.gang.row.Size)
+	taken := make([]int32, len(p.gang.row.Groups))
+	for _, share := range shares {
+		for range share.Count {
+			spots[p.gang.row.Groups[share.Group].First+taken[share.Group]] = s.hosts[share.Host.ID]
+			taken[share.Group]++
 		}
-		if e.fleet != nil {
-			if hosts := s.groupFor(e, p); hosts != nil {
-				return hosts
-			}
-			continue
-		}
-		shares, ok := e.hosts.SpreadFor(p.shape, s.shapes.Groups(p.shape))
-		if !ok {
-			continue
-		}
-		spots := make([]*host, p.gang.row.Size)
-		taken := make([]int32, len(p.gang.row.Groups))
-		for _, share := range shares {
-			for range share.Count {
-				spots[p.gang.row.Groups[share.Group].First+taken[share.Group]] = s.hosts[share.Host.ID]
-				taken[share.Group]++
-			}
-		}
-		return spots
 	}
-	return nil
+	return spots
 }
 
 // networkFor returns a free network. There is one. The job's random id spreads
@@ -203,6 +198,9 @@ func (s *State) nodeRunning(n *job, at batch.Instant, out *Output) {
 	}
 	p.move(batch.Running)
 	p.startedAt = at
+	for _, other := range p.gang.nodes {
+		other.host.runs(other)
+	}
 	s.watch(p)
 	s.put(p, ended{}, out)
 }

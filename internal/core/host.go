@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core/fit"
 )
 
 // stepHostSeen makes a host take work. One that is known already has come back:
@@ -170,8 +171,7 @@ func (h *host) refresh() {
 
 // hold gives the host a job's attempt.
 func (h *host) hold(j *job, need batch.Resources) {
-	h.environment.hosts.Take(&h.Host, need)
-	h.live[j] = struct{}{}
+	h.live[j] = h.environment.hosts.Take(&h.Host, need, j.latestEnd(), j.seq)
 	e := h.environment
 	e.used += need.MilliVCPU
 	if e.machine != nil {
@@ -186,7 +186,7 @@ func (h *host) hold(j *job, need batch.Resources) {
 
 // release takes an attempt back that is over.
 func (h *host) release(j *job, need batch.Resources) {
-	h.environment.hosts.Give(&h.Host, need)
+	h.environment.hosts.Give(h.live[j])
 	delete(h.live, j)
 	e := h.environment
 	e.used -= need.MilliVCPU
@@ -213,4 +213,34 @@ func (h *host) become(state HostState) {
 	h.row.State = state
 	h.refresh()
 	h.count(1)
+}
+
+// latestEnd is when the attempt is over at the latest, as far as is known. One
+// that is still starting counts as if it ran.
+func (j *job) latestEnd() batch.Instant {
+	since, timeout := j.scheduled, j.timeout
+	if j.state == batch.Running {
+		since = j.startedAt
+	}
+	if j.isNode() {
+		timeout = j.parent.timeout
+		if j.parent.state == batch.Running {
+			since = j.parent.startedAt
+		}
+	}
+	return endOf(since, timeout)
+}
+
+func endOf(since batch.Instant, timeout int32) batch.Instant {
+	if timeout == 0 {
+		return fit.Never
+	}
+	return since + batch.Instant(timeout)*1000
+}
+
+// runs says anew when the attempt is over.
+func (h *host) runs(j *job) {
+	if hold := h.live[j]; hold != nil {
+		h.environment.hosts.Until(hold, j.latestEnd())
+	}
 }

@@ -48,6 +48,7 @@ type CreateQueue struct {
 	SchedulingPolicy   string   // name, or empty
 	ServiceEnvironment string   // name, or empty
 	TimeLimits         []TimeLimit
+	Settings           QueueSettings
 	Spec               []byte
 }
 
@@ -92,6 +93,10 @@ type DeleteSchedulingPolicy struct{ Name string }
 type PutTags struct {
 	Of   Tagged
 	Tags map[string]string // not nil
+	// Queue is what the tags of a queue set, with its description; nil for another
+	// resource, or if that does not change.
+	Queue *QueueSettings
+	Spec  []byte
 }
 
 // RegisterDefinition adds a revision. The reply has its id and revision.
@@ -116,6 +121,7 @@ type Submit struct {
 	TimeoutSeconds int32
 	Size           int32
 	MaxRunning     int32        // of an array job: how many children at once; zero for any number
+	DefinitionMax  int32        // how many jobs of the definition at once, the same for all of them; zero for any number
 	DependsOn      []Dependency // that name a job
 	Sequential     bool         // of an array job: each child waits for the one before it
 	Gang           *Gang

@@ -163,6 +163,7 @@ func (l *Loader) Job(row JobRow) error {
 	if row.State.Terminal() {
 		return nil
 	}
+	j.ceiling = s.ceilingOf(row.Definition, row.DefinitionMax)
 	if row.FairShare != 0 {
 		if j.share = l.shares[row.FairShare]; j.share == nil {
 			return fmt.Errorf("job %s: no share %d", row.Ref, row.FairShare)
@@ -212,6 +213,7 @@ func (l *Loader) Job(row JobRow) error {
 	}
 	if j.state.Live() {
 		q.used = q.used.Add(row.Needs)
+		j.count(1)
 		if j.share != nil {
 			q.fair.board.Resume(&j.share.Share, row.Needs.MilliVCPU)
 		}

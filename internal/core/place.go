@@ -30,58 +30,96 @@ func (s *State) Place(now batch.Instant, budget int, out *Output) (more bool) {
 	more = s.evictOn(out) || more
 	more = s.removeDrained(out) || more
 	s.settleFleets(now, out)
+	defer s.keepNothing()
 	for _, q := range s.queueList {
 		if q.row.Status != Valid {
 			continue
 		}
-		for {
-			j, ok := q.first()
-			if !ok {
-				break
-			}
-			if q.keepsFree(s.shapes.Need(j.shape)) {
-				break
-			}
-			if j.basket != 0 && !s.ledger.Fits(s.baskets[int64(j.basket)]) {
-				break // on AWS it holds up its queue as one does that lacks a host
-			}
-			if j.gang != nil {
-				spots := s.spotsFor(j)
-				if spots == nil {
-					break
-				}
-				if budget <= 0 {
-					return true
-				}
-				budget -= len(spots)
-				s.startGang(now, j, spots, out)
-				continue
-			}
-			h := s.hostFor(q, j.shape)
-			if h == nil {
-				break
-			}
-			if budget <= 0 {
-				return true
-			}
-			budget--
-			s.start(now, j, h, out)
+		enough := false
+		if budget, enough = s.serve(now, q, budget, out); !enough {
+			return true
 		}
 	}
 	return more
 }
 
-func (s *State) hostFor(q *queue, shape fit.Shape) *host {
-	need := s.shapes.Need(shape)
+// serve starts what may start of a queue. It returns what is left of the budget,
+// and whether that was enough.
+func (s *State) serve(now batch.Instant, q *queue, budget int, out *Output) (left int, enough bool) {
+	for {
+		j, ok := q.first()
+		if !ok {
+			return budget, true
+		}
+		at, ok := s.roomFor(now, j, nil)
+		if !ok {
+			s.keepFor(now, j)
+			if q.row.Settings.Backfill {
+				return s.backfill(now, j, budget, out)
+			}
+			return budget, true
+		}
+		if budget <= 0 {
+			return 0, false
+		}
+		budget -= at.size()
+		s.startIn(now, j, at, out)
+	}
+}
+
+// berth is where a job may start: a host or, for each node of a gang, one.
+type berth struct {
+	host  *host
+	nodes []*host
+}
+
+func (b berth) size() int { return max(1, len(b.nodes)) }
+
+// roomFor finds room for a job in the first environment of its queue that has
+// some, beside what is reserved for the head that it passes, if it passes one.
+func (s *State) roomFor(now batch.Instant, j *job, passes *reservation) (berth, bool) {
+	q, need := j.queue, s.shapes.Need(j.shape)
+	switch {
+	case q.full(1) || q.keepsFree(need):
+		return berth{}, false
+	case j.basket != 0 && !s.ledger.Fits(s.baskets[int64(j.basket)]):
+		return berth{}, false // on AWS it holds up its queue as one does that lacks a host
+	case j.gang != nil && len(s.networks) == batch.Networks:
+		return berth{}, false
+	}
+	until := endOf(now, j.timeout)
 	for _, e := range q.environ {
-		if !e.row.Enabled || !e.allows(need) {
+		if !e.usable() || !e.allows(need) {
 			continue
 		}
-		if f := e.hosts.BestFor(shape, need); f != nil {
-			return s.hosts[f.ID]
+		if j.gang != nil {
+			if nodes := s.spotsIn(e, j, until, passes); nodes != nil {
+				return berth{nodes: nodes}, true
+			}
+			continue
+		}
+		h := e.hosts.BestFor(j.shape, need)
+		if h != nil && !e.spares(h, need, until, passes) {
+			h = e.hosts.BestWhere(need, func(h *fit.Host) bool { return e.spares(h, need, until, passes) })
+		}
+		if h != nil {
+			return berth{host: s.hosts[h.ID]}, true
 		}
 	}
-	return nil
+	return berth{}, false
+}
+
+// spares reports whether the host is not needed for what goes before.
+func (e *environment) spares(h *fit.Host, need batch.Resources, until batch.Instant, passes *reservation) bool {
+	return (passes == nil || passes.leaves(e, h, need, need, until)) && (e.kept == nil || e.kept.leaves(e, h, need, need, until))
+}
+
+func (s *State) startIn(now batch.Instant, j *job, r berth, out *Output) {
+	if r.nodes != nil {
+		s.startGang(now, j, r.nodes, out)
+	} else {
+		s.start(now, j, r.host, out)
+	}
 }
 
 // start gives the job, or the next child of an array job, to the host.

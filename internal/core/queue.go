@@ -15,7 +15,7 @@ func (s *State) stepCreateQueue(now batch.Instant, in CreateQueue, out *Output) 
 		return batch.Errorf(batch.Conflict, "Object already exists")
 	}
 	row := QueueRow{
-		ID: s.last.Queue + 1, Name: in.Name, Enabled: in.Enabled, Priority: in.Priority, TimeLimits: in.TimeLimits, Spec: in.Spec, CreatedAt: now,
+		ID: s.last.Queue + 1, Name: in.Name, Enabled: in.Enabled, Priority: in.Priority, TimeLimits: in.TimeLimits, Settings: in.Settings, Spec: in.Spec, CreatedAt: now,
 	}
 	var err *batch.Error
 	if row.Environments, err = s.environmentIDs(in.Environments); err != nil {

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/bargehq/barge/internal/batch"
-	"github.com/bargehq/barge/internal/core/heap"
 )
 
 // QuotaShareRow is a quota share of a queue as stored.
@@ -61,7 +60,7 @@ const reasonShareDeleted = "QuotaShare deleted"
 type quotaShare struct {
 	row     QuotaShareRow // without Spec
 	queue   *queue
-	waiting heap.Heap[*job] // its service jobs that wait, which are all of them
+	waiting line // its service jobs that wait, which are all of them
 	front   front
 }
 
@@ -75,7 +74,7 @@ func (s *State) addQuotaShare(row QuotaShareRow) {
 	if q.shares == nil {
 		q.shares = make(map[string]*quotaShare)
 	}
-	share := &quotaShare{row: row, queue: q, waiting: heap.New(before, func(j *job) *int32 { return &j.waitPlace })}
+	share := &quotaShare{row: row, queue: q, waiting: newLine()}
 	q.shares[row.Name] = share
 	q.shareList = append(q.shareList, share)
 	slices.SortFunc(q.shareList, func(a, b *quotaShare) int { return cmp.Compare(a.row.Name, b.row.Name) })
@@ -178,7 +177,7 @@ func (s *State) dropShare(share *quotaShare, out *Output) {
 }
 
 // line is where the job waits: in its share or, without one, in its queue.
-func (j *job) line() *heap.Heap[*job] {
+func (j *job) line() *line {
 	switch {
 	case j.share != nil:
 		return &j.share.waiting

@@ -39,6 +39,7 @@ func (s *State) stepAttemptRunning(in AttemptRunning, out *Output) {
 	}
 	j.move(batch.Running)
 	j.startedAt = in.At
+	j.host.runs(j)
 	s.watch(j)
 	s.put(j, ended{}, out)
 	s.putParent(j, out)

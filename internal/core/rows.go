@@ -43,8 +43,16 @@ type QueueRow struct {
 	SchedulingPolicy   int64   // zero for none
 	ServiceEnvironment int64   // zero unless it is for service jobs
 	TimeLimits         []TimeLimit
+	Settings           QueueSettings
 	Spec               []byte // its description as JSON; nil once it is deleted
 	CreatedAt          batch.Instant
+}
+
+// QueueSettings are what Barge adds to a queue.
+type QueueSettings struct {
+	Backfill        bool  // jobs may pass the head where that does not delay it
+	MaxRunning      int32 // how many of its jobs may be starting or running at once; zero for any number
+	ShareMaxRunning int32 // how many of each of its fair shares
 }
 
 // SchedulingPolicyRow is a scheduling policy as stored.
@@ -147,6 +155,7 @@ type JobRow struct {
 	Flags      Flags
 	Needs      batch.Resources
 
+	DefinitionMax  int32 // how many jobs of the definition may be starting or running at once; zero for any number
 	MaxAttempts    int32
 	Policy         int64 // PolicyRow; zero means no rules
 	TimeoutSeconds int32 // zero means none

@@ -109,7 +109,7 @@ func (e *environment) usable() bool {
 // environments that may have more and of whose fitting types one can be had, for
 // what there is no room for on the instances of any of them, up or launching.
 func (c *scaler) serve(q *queue) {
-	if len(q.wants) == 0 && q.gangs == 0 || q.row.ServiceEnvironment != 0 || !c.dueAt(q) {
+	if len(q.wants) == 0 && q.gangs == 0 || q.full(1) || q.row.ServiceEnvironment != 0 || !c.dueAt(q) {
 		return
 	}
 	launches := c.left

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core/fit"
 )
 
 // BenchmarkScale decides about 10,000 instances in 50 environments, with a
@@ -45,7 +46,7 @@ func BenchmarkScale(b *testing.B) {
 			out.Reset()
 			step(HostSeen{Environment: e.row.ID, Host: h.ID, Name: fmt.Sprintf("i-%d", h.ID), Capacity: h.Capacity})
 			need := batch.Resources{MilliVCPU: 15_000 + int64(h.ID%10)*100}
-			h.environment.hosts.Take(&h.Host, need) // what runs there does not matter
+			h.environment.hosts.Take(&h.Host, need, fit.Never, h.ID) // what runs there does not matter
 		}
 	}
 	s.lookAtFronts(1000)

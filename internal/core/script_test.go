@@ -91,7 +91,7 @@ func (w *world) run(t *testing.T, line string) string {
 	case "environment":
 		in = CreateEnvironment{Name: plain[0], Enabled: args["state"] != "disabled", MaxVCPU: int64(num("vcpu", 256)) * 1000, Machine: args["machine"] == "yes", Fargate: Fargate(num("fargate", 0)), Fleet: fleetOf(args, nil)}
 	case "queue":
-		in = CreateQueue{Name: plain[0], Enabled: args["state"] != "disabled", Priority: int32(num("priority", 1)), Environments: strings.Split(args["on"], ","), SchedulingPolicy: args["policy"], ServiceEnvironment: args["service"], TimeLimits: limits}
+		in = CreateQueue{Name: plain[0], Enabled: args["state"] != "disabled", Priority: int32(num("priority", 1)), Environments: strings.Split(args["on"], ","), SchedulingPolicy: args["policy"], ServiceEnvironment: args["service"], TimeLimits: limits, Settings: QueueSettings{Backfill: args["order"] == "backfill", MaxRunning: int32(num("running", 0)), ShareMaxRunning: int32(num("share-running", 0))}}
 		if args["on"] == "" {
 			in = CreateQueue{Name: plain[0], Enabled: true, SchedulingPolicy: args["policy"], ServiceEnvironment: args["service"]}
 		}
@@ -106,7 +106,7 @@ func (w *world) run(t *testing.T, line string) string {
 		in = Submit{
 			ID: id, Queue: args["queue"], Size: int32(num("size", 0)), MaxAttempts: int32(num("attempts", 1)), TimeoutSeconds: int32(num("timeout", 0)),
 			Needs: batch.Resources{MilliVCPU: int64(num("vcpu", 1)) * 1000, MemoryMiB: int64(num("mem", 128))}, Retry: retry.Policy{Rules: rules(args["rules"]), Backoff: backoff(t, args["backoff"])},
-			MaxRunning: int32(num("running", 0)), DependsOn: w.dependencies(t, args["after"], args["each"]), Sequential: args["sequential"] == "yes",
+			MaxRunning: int32(num("running", 0)), Definition: int64(num("definition", 0)), DefinitionMax: int32(num("definition-running", 0)), DependsOn: w.dependencies(t, args["after"], args["each"]), Sequential: args["sequential"] == "yes",
 			Claim: claimOf(args["token"], args["request"]), Consumes: consumes(t, args["consumes"]),
 			Fair: fairJobOf(t, args), Gang: gangOf(t, int32(num("nodes", 0)), int32(num("main", 0)), args["groups"]),
 		}

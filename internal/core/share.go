@@ -6,7 +6,6 @@ import (
 
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/core/fair"
-	"github.com/bargehq/barge/internal/core/heap"
 )
 
 // FairShareRow is a share of a queue with a fair-share policy as stored, from the
@@ -46,7 +45,8 @@ type fairShare struct {
 	fair.Share
 
 	id      int64
-	waiting heap.Heap[*job]
+	waiting line
+	running int32
 }
 
 // fairPolicy is the fair-share policy by which the queue would give turns to its
@@ -94,7 +94,7 @@ func (s *State) shareFor(now batch.Instant, q *queue, in Submit) (*fairShare, *b
 func newFairShare(row FairShareRow) *fairShare {
 	return &fairShare{
 		Share: fair.Share{Name: row.Name, Left: row.Left, Usage: row.Usage}, id: row.ID,
-		waiting: heap.New(before, func(j *job) *int32 { return &j.waitPlace }),
+		waiting: newLine(),
 	}
 }
 
@@ -226,18 +226,20 @@ func (q *queue) keepsFree(need batch.Resources) bool {
 	return !q.fair.board.Allows(base, q.used.MilliVCPU, need.MilliVCPU)
 }
 
-// tellShare says what its share has to know when the line of a job has changed.
-func (j *job) tellShare() {
-	share := j.share
+// tellShare says what its share has to know when the line of a job has changed, or
+// how many of the share's jobs run.
+func (j *job) tellShare() { j.queue.tellOf(j.share) }
+
+func (q *queue) tellOf(share *fairShare) {
 	if share == nil {
 		return
 	}
 	head := int64(0)
-	if first, ok := share.waiting.Min(); ok {
+	if first, ok := share.waiting.Min(); ok && !share.full(q, 1) {
 		head = first.seq
 	}
-	j.queue.fair.board.Head(&share.Share, head)
-	j.queue.waiting.Touch()
+	q.fair.board.Head(&share.Share, head)
+	q.waiting.Touch()
 }
 
 // useShare adds to what the share's jobs hold on hosts.
@@ -319,6 +321,20 @@ func (l *turnLine) read(share *fairShare, most int) {
 			return len(l.jobs) < most
 		}) {
 			l.whole = false
+			return
+		}
+	}
+}
+
+// lines calls yield for what waits in the queue line by line: for the shares in
+// the order of their turns, not many of them.
+func (q *queue) lines(yield func(*line) bool) {
+	if q.fair == nil {
+		yield(&q.waiting)
+		return
+	}
+	for _, f := range q.fair.board.First(maxTurns) {
+		if !yield(&q.fair.named[f.Name].waiting) {
 			return
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/bargehq/barge/internal/core/depend"
 	"github.com/bargehq/barge/internal/core/fit"
 	"github.com/bargehq/barge/internal/core/heap"
+	"github.com/bargehq/barge/internal/core/pending"
 	"github.com/bargehq/barge/internal/core/retry"
 )
 
@@ -56,6 +57,8 @@ type State struct {
 
 	followers map[batch.JobRef]*followers // by the job that they depend on
 
+	ceilings map[int64]*ceiling // by definition, of those that active jobs have
+
 	networks map[int32]*job // who has which, of the gangs that are live
 
 	// Work that is done slice by slice. None of it is stored: all of it shows
@@ -82,6 +85,7 @@ type environment struct {
 	asked bool             // for hosts, which have not told what they have since
 	used  int64            // thousandths of vCPUs that its hosts hold
 	fleet *fleet           // nil where it has one host of any size
+	kept  *reservation     // for a gang, against the queues behind its own; during Place only
 
 	machine *machine // the state's, if the environment is of it; else nil
 }
@@ -92,12 +96,13 @@ type queue struct {
 	front      front
 	head       head
 	used       batch.Resources // by jobs on hosts
+	running    int32           // its jobs and children of arrays that are starting or running
 	jobs       jobs            // all of them
 	shares     map[string]*quotaShare
-	shareList  []*quotaShare   // by name
-	sharesGone uint64          // the versions of those that have been deleted
-	waiting    heap.Heap[*job] // single jobs, and array jobs with children to start
-	fair       *fairShares     // of a queue with a fair-share policy; its jobs wait there
+	shareList  []*quotaShare // by name
+	sharesGone uint64        // the versions of those that have been deleted
+	waiting    line          // single jobs, and array jobs with children to start
+	fair       *fairShares   // of a queue with a fair-share policy; its jobs wait there
 
 	wants  map[fit.Shape]int64 // how many jobs wait for room, by what they need
 	gangs  int                 // how many multi-node jobs do
@@ -109,9 +114,9 @@ type queue struct {
 type host struct {
 	fit.Host
 	environment *environment
-	row         HostRow           // its Capacity is fit.Host's
-	back        bool              // it was lost, and has come back before all that it held has ended
-	live        map[*job]struct{} // its attempts; sorted by seq before an order matters
+	row         HostRow            // its Capacity is fit.Host's
+	back        bool               // it was lost, and has come back before all that it held has ended
+	live        map[*job]*fit.Hold // its attempts; sorted by seq before an order matters
 
 	// Of an instance of a fleet.
 	here      bool          // it has registered since the state was loaded
@@ -131,6 +136,7 @@ type job struct {
 	seq        int64
 	definition int64
 	queue      *queue
+	ceiling    *ceiling      // of its definition
 	parent     *job          // of a child or node
 	array      *array        // of an array job
 	gang       *gang         // of a multi-node parallel job
@@ -160,9 +166,10 @@ type job struct {
 	reviewed    bool // it is among State.reviews
 	pauses      bool // it is counted in array.pausing
 
-	wanted    int64 // how many it is counted for in queue.wants
-	waitPlace int32 // in queue.waiting or, of a child, in its array's again
-	duePlace  int32 // in State.deadlines
+	wanted    int64              // how many it is counted for in queue.wants
+	node      pending.Node[*job] // while it waits in a line
+	waitPlace int32              // of a child, in its array's again
+	duePlace  int32              // in State.deadlines
 }
 
 // NewState returns an empty state.
@@ -188,6 +195,7 @@ func NewState() *State {
 		basketNames:      make(map[string]int64),
 		reasons:          make(map[batch.JobRef]string),
 		networks:         make(map[int32]*job),
+		ceilings:         make(map[int64]*ceiling),
 		followers:        make(map[batch.JobRef]*followers),
 		newsOf:           make(map[batch.JobRef]*news),
 		deadlines: heap.New(
@@ -246,7 +254,7 @@ func (s *State) addEnvironment(row EnvironmentRow) *environment {
 
 func (s *State) addQueue(row QueueRow) *queue {
 	row.Spec = nil
-	q := &queue{row: row, waiting: heap.New(before, func(j *job) *int32 { return &j.waitPlace })}
+	q := &queue{row: row, waiting: newLine()}
 	s.queues[row.ID] = q
 	s.queueNames[row.Name] = q
 	s.queueList = append(s.queueList, q)
@@ -259,6 +267,9 @@ func (s *State) addQueue(row QueueRow) *queue {
 func (s *State) add(j *job) {
 	s.jobs[j.ref] = j
 	j.queue.jobs.add(j)
+	if j.parent == nil {
+		s.use(j.ceiling, 1)
+	}
 	if j.share != nil && j.parent == nil {
 		j.queue.fair.board.Count(&j.share.Share, 1)
 	}
@@ -268,6 +279,9 @@ func (s *State) add(j *job) {
 func (s *State) drop(j *job) {
 	delete(s.jobs, j.ref)
 	j.queue.jobs.remove(j)
+	if j.parent == nil {
+		s.use(j.ceiling, -1)
+	}
 	if j.share != nil && j.parent == nil {
 		j.queue.fair.board.Count(&j.share.Share, -1)
 	}
@@ -278,7 +292,7 @@ func (s *State) addHost(row HostRow) *host {
 	e := s.environments[row.Environment]
 	h := &host{
 		Host:        fit.Host{ID: row.ID, Capacity: row.Capacity, Free: row.Capacity},
-		environment: e, row: row, live: make(map[*job]struct{}),
+		environment: e, row: row, live: make(map[*job]*fit.Hold),
 	}
 	s.hosts[row.ID] = h
 	e.hosts.Add(&h.Host)
@@ -343,6 +357,9 @@ func (s *State) row(j *job, e ended) JobRow {
 	}
 	if j.share != nil {
 		r.FairShare = j.share.id
+	}
+	if j.ceiling != nil {
+		r.DefinitionMax = j.ceiling.most
 	}
 	if j.state.Terminal() {
 		r.StoppedAt = e.at

@@ -40,6 +40,7 @@ func (s *State) stepSubmit(now batch.Instant, in Submit, out *Output) *batch.Err
 		shape: s.shapes.Of(in.Needs), policy: int32(s.policyOf(in.Retry, out)), timeout: in.TimeoutSeconds,
 		basket:      int32(s.basketOf(in.Consumes, out)),
 		maxAttempts: max(1, in.MaxAttempts), state: batch.Runnable, service: service, share: share,
+		ceiling: s.ceilingOf(in.Definition, in.DefinitionMax),
 	}
 	switch {
 	case in.Fair != nil:

@@ -31,7 +31,7 @@ func (b *Board) Front(most int, next func(s *Share, job int) (head, milli int64,
 			line.Push(c)
 		}
 	}
-	for _, s := range b.first(most) {
+	for _, s := range b.First(most) {
 		push(&candidate{claim: s.claim(), share: s})
 	}
 	for ; most > 0; most-- {
@@ -46,9 +46,10 @@ func (b *Board) Front(most int, next func(s *Share, job int) (head, milli int64,
 	}
 }
 
-// first returns the first shares that wait. No other has a turn within as many
+// First returns the first shares that wait, in the order of their turns, so many at
+// most. No other has a turn within as many
 // turns, for of these there is always one left that has had none.
-func (b *Board) first(most int) []*Share {
+func (b *Board) First(most int) []*Share {
 	var shares []*Share
 	groups := 0
 	for g := range b.order.Sorted {

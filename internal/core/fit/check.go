@@ -41,6 +41,9 @@ func (x *Index) Check() error {
 	if _, err := walk(x.ready); err != nil {
 		return err
 	}
+	if err := x.checkHolds(); err != nil {
+		return err
+	}
 	for _, k := range x.kinds {
 		hosts += k.hosts
 	}
@@ -48,4 +51,29 @@ func (x *Index) Check() error {
 		return fmt.Errorf("%d hosts are ready, %d are in the order, %d are counted; %d of %d are counted in all", ready, n, x.Ready(), hosts, len(x.list))
 	}
 	return nil
+}
+
+// checkHolds recounts what ends when.
+func (x *Index) checkHolds() error {
+	var last *Hold
+	var sum func(h *Hold) (batch.Resources, error)
+	sum = func(h *Hold) (total batch.Resources, err error) {
+		if h == nil {
+			return total, nil
+		}
+		if total, err = sum(h.left); err != nil {
+			return total, err
+		}
+		if last != nil && !last.before(h) || h.Until == Never {
+			return total, fmt.Errorf("hold %d ends at %d, after one that ends at %d", h.Seq, h.Until, last.Until)
+		}
+		last = h
+		right, err := sum(h.right)
+		if total = total.Add(right).Add(h.Need); err == nil && total != h.sum {
+			err = fmt.Errorf("hold %d says that %s ends below, not %s", h.Seq, h.sum, total)
+		}
+		return total, err
+	}
+	_, err := sum(x.holds)
+	return err
 }

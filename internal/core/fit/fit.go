@@ -46,7 +46,7 @@ func (s *Shapes) OfGroups(groups []Group) Shape {
 		for _, n := range []int64{g.Need.MilliVCPU, g.Need.MemoryMiB, g.Need.GPUs, int64(g.Count)} {
 			name = binary.AppendVarint(name, n)
 		}
-		sum = sum.Add(scaled(g.Need, g.Count))
+		sum = sum.Add(g.Need.Times(g.Count))
 	}
 	if shape, ok := s.gangs[string(name)]; ok {
 		return shape
@@ -83,4 +83,7 @@ type Host struct {
 
 	left, right *Host           // of a tree, see Index
 	most        batch.Resources // the most of each amount that is free in the tree below
+
+	looked uint64          // the last Earliest that has come here
+	then   batch.Resources // what it has found to be free
 }

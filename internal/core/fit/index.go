@@ -14,6 +14,8 @@ type Index struct {
 	list   []*Host // by id
 	ready  *Host   // the root of those that are, in the order of before
 	kinds  []kind
+	holds  *Hold            // the root of those that end, the first to end first
+	look   uint64           // the number of the latest Earliest
 	freed  uint64           // how often something has become free
 	missed map[Shape]uint64 // at which of these nothing fitted
 }
@@ -69,15 +71,6 @@ func (x *Index) Resize(h *Host, capacity, free batch.Resources) {
 	x.leave(h)
 	h.Capacity, h.Free = capacity, free
 	x.enter(h)
-}
-
-// Take charges a host with a need that fits.
-func (x *Index) Take(h *Host, need batch.Resources) { x.move(h, h.Free.Sub(need)) }
-
-// Give returns a need that was taken.
-func (x *Index) Give(h *Host, need batch.Resources) {
-	x.move(h, h.Free.Add(need))
-	x.freed++
 }
 
 // Best returns the ready host where the need fits best, or nil. Where it fits
@@ -189,9 +182,9 @@ func before(a, b *Host) bool {
 // The ready hosts are a treap: a search tree by before, and a heap by weight, which
 // is as good as random and the same every time.
 
-// weight spreads ids.
-func (h *Host) weight() uint64 {
-	w := uint64(h.ID) * 0x9e3779b97f4a7c15
+// weight spreads numbers.
+func weight(id int64) uint64 {
+	w := uint64(id) * 0x9e3779b97f4a7c15
 	w ^= w >> 32
 	return w * 0xd6e8feb86659fd93
 }
@@ -226,7 +219,7 @@ func (h *Host) sum() {
 
 func (h *Host) insert(n *Host) *Host {
 	switch {
-	case h == nil || n.weight() > h.weight():
+	case h == nil || weight(n.ID) > weight(h.ID):
 		n.left, n.right = h.split(n)
 		h = n
 	case before(n, h):
@@ -275,7 +268,7 @@ func join(a, b *Host) *Host {
 		return b
 	case b == nil:
 		return a
-	case a.weight() > b.weight():
+	case weight(a.ID) > weight(b.ID):
 		a.right = join(a.right, b)
 		a.sum()
 		return a

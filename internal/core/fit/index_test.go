@@ -39,11 +39,7 @@ func TestIndex(t *testing.T) {
 			}
 			return r
 		}
-		type taken struct {
-			host *Host
-			need batch.Resources
-		}
-		var held []taken
+		var held []*Hold
 		last := int64(0)
 		some := func() *Host {
 			if x.Len() == 0 {
@@ -60,7 +56,12 @@ func TestIndex(t *testing.T) {
 			"remove": func(*rapid.T) {
 				h := some()
 				x.Remove(h)
-				held = slices.DeleteFunc(held, func(o taken) bool { return o.host == h })
+				held = slices.DeleteFunc(held, func(o *Hold) bool {
+					if o.Host == h {
+						x.Until(o, Never)
+					}
+					return o.Host == h
+				})
 			},
 			"ready": func(t *rapid.T) { x.SetReady(some(), rapid.Bool().Draw(t, "ready")) },
 			"resize": func(*rapid.T) {
@@ -78,8 +79,12 @@ func TestIndex(t *testing.T) {
 					t.Fatalf("%v goes to %+v, not %+v", need, got, want)
 				}
 				if want != nil {
-					x.Take(want, need)
-					held = append(held, taken{want, need})
+					last++
+					until := batch.Instant(rapid.Int64Range(1, 9).Draw(t, "until"))
+					if until == 9 {
+						until = Never
+					}
+					held = append(held, x.Take(want, need, until, last))
 				}
 			},
 			"give": func(t *rapid.T) {
@@ -87,8 +92,18 @@ func TestIndex(t *testing.T) {
 					t.Skip("nothing is held")
 				}
 				i := rapid.IntRange(0, len(held)-1).Draw(t, "which")
-				x.Give(held[i].host, held[i].need)
+				x.Give(held[i])
 				held = slices.Delete(held, i, i+1)
+			},
+			"later": func(t *rapid.T) {
+				if len(held) > 0 {
+					x.Until(rapid.SampledFrom(held).Draw(t, "which"), batch.Instant(rapid.Int64Range(1, 9).Draw(t, "until")))
+				}
+			},
+			"earliest": func(t *rapid.T) {
+				groups := []Group{{amounts("need"), rapid.Int32Range(1, 3).Draw(t, "count")}}
+				groups[0].Need.MemoryMiB = min(groups[0].Need.MemoryMiB, 6)
+				checkEarliest(t, &x, held, groups, batch.Instant(rapid.Int64Range(1, 9).Draw(t, "from")))
 			},
 			"": func(t *rapid.T) {
 				if err := x.Check(); err != nil {
@@ -97,6 +112,44 @@ func TestIndex(t *testing.T) {
 			},
 		})
 	})
+}
+
+// checkEarliest finds the earliest time by letting one end after the other come.
+func checkEarliest(t *rapid.T, x *Index, held []*Hold, groups []Group, from batch.Instant) {
+	then := func(at batch.Instant) *Index {
+		var y Index
+		for _, h := range x.Hosts() {
+			free := h.Free
+			for _, o := range held {
+				if o.Host == h && o.Until <= at {
+					free = free.Add(o.Need)
+				}
+			}
+			y.Add(&Host{ID: h.ID, Capacity: h.Capacity, Free: free, Ready: h.Ready})
+		}
+		return &y
+	}
+	var want batch.Instant
+	for at := from; at <= 9 && want == 0; at++ {
+		if _, ok := then(at).Spread(groups); ok {
+			want = at
+		}
+	}
+	at, spots, ok := x.Earliest(groups, from)
+	if ok != (want > 0) || at != want {
+		t.Fatalf("%v has room at %d (%t), not at %d", groups, at, ok, want)
+	}
+	y, sum := then(at), batch.Resources{}
+	for _, s := range spots {
+		i := slices.IndexFunc(y.Hosts(), func(h *Host) bool { return h.ID == s.Host.ID })
+		if h := y.Hosts()[i]; !h.Ready || !s.Need.Fits(h.Free) || s.Free != h.Free.Sub(s.Need) {
+			t.Fatalf("of host %d, which has %v free at %d, %v is wanted and %v left", h.ID, h.Free, at, s.Need, s.Free)
+		}
+		sum = sum.Add(s.Need)
+	}
+	if ok && sum != groups[0].Need.Times(groups[0].Count) {
+		t.Fatalf("%v is given %v", groups, sum)
+	}
 }
 
 // TestBest: jobs without GPUs keep off hosts with GPUs, and small jobs keep off
@@ -136,17 +189,15 @@ func BenchmarkIndex(b *testing.B) {
 		r := batch.Resources{MilliVCPU: 64_000, MemoryMiB: 256 << 10}
 		x.Add(&Host{ID: id + 1, Capacity: r, Free: r, Ready: true})
 	}
-	var ring [hosts * 8]*Host
+	var ring [hosts * 8]*Hold
 	i := 0
 	b.ReportAllocs()
 	for b.Loop() {
 		need := batch.Resources{MilliVCPU: int64(1+i%4) * 1000, MemoryMiB: 4096}
 		if at := &ring[i%len(ring)]; *at != nil {
-			x.Give(*at, need)
+			x.Give(*at)
 		}
-		h := x.Best(need)
-		x.Take(h, need)
-		ring[i%len(ring)] = h
+		ring[i%len(ring)] = x.Take(x.Best(need), need, batch.Instant(i), int64(i))
 		i++
 	}
 }

@@ -56,21 +56,17 @@ func (x *Index) Spread(groups []Group) (shares []Share, ok bool) {
 			}
 			n := min(left, times(h.Free, need))
 			left -= n
-			x.move(h, h.Free.Sub(scaled(need, n)))
+			x.move(h, h.Free.Sub(need.Times(n)))
 			shares = append(shares, Share{Host: h, Group: g, Count: n})
 		}
 	}
 	for _, s := range shares {
-		x.move(s.Host, s.Host.Free.Add(scaled(groups[s.Group].Need, s.Count)))
+		x.move(s.Host, s.Host.Free.Add(groups[s.Group].Need.Times(s.Count)))
 	}
 	if !ok {
 		return nil, false
 	}
 	return shares, true
-}
-
-func scaled(need batch.Resources, n int32) batch.Resources {
-	return batch.Resources{MilliVCPU: need.MilliVCPU * int64(n), MemoryMiB: need.MemoryMiB * int64(n), GPUs: need.GPUs * int64(n)}
 }
 
 // times is how often the need fits.

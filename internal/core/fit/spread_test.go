@@ -45,7 +45,7 @@ func TestSpread(t *testing.T) {
 				room := int32(0)
 				for _, h := range x.Hosts() {
 					for h.Ready && groups[0].Need.Fits(h.Free) {
-						x.Take(h, groups[0].Need)
+						x.Take(h, groups[0].Need, Never, 1)
 						room++
 					}
 				}
@@ -61,7 +61,7 @@ func TestSpread(t *testing.T) {
 				if !s.Host.Ready || !groups[s.Group].Need.Fits(s.Host.Free) {
 					t.Fatalf("host %d is given more than it has", s.Host.ID)
 				}
-				x.Take(s.Host, groups[s.Group].Need)
+				x.Take(s.Host, groups[s.Group].Need, Never, 1)
 			}
 			given[s.Group] += s.Count
 		}

@@ -57,7 +57,7 @@ func (w *writer) prepare(ctx context.Context) error {
 		{&w.insertSpec, 5, `INSERT INTO job_specs (seq, queue, name, share, spec) VALUES (?, ?, ?, ?, ?)`},
 		{&w.attempt, 12, replace("attempts", attemptColumns, 2)},
 		{&w.environment, 9, replace("environments", environmentColumns, 1)},
-		{&w.queue, 11, replace("queues", queueColumns, 1)},
+		{&w.queue, 14, replace("queues", queueColumns, 1)},
 		{&w.definition, 6, replace("definitions", definitionColumns, 1)},
 		{&w.host, 19, replace("hosts", hostColumns, 1)},
 		{&w.fleet, 10, replace("fleets", fleetColumns, 1)},
@@ -270,7 +270,8 @@ func (w *writer) put(c core.Change) error {
 			limits = string(text)
 		}
 		_, err = w.queue.run(r.ID, r.Name, flag(r.Enabled), int64(r.Status), int64(r.Priority), string(environments),
-			r.SchedulingPolicy, r.ServiceEnvironment, blob(r.Spec), int64(r.CreatedAt), limits)
+			r.SchedulingPolicy, r.ServiceEnvironment, blob(r.Spec), int64(r.CreatedAt), limits,
+			flag(r.Settings.Backfill), int64(r.Settings.MaxRunning), int64(r.Settings.ShareMaxRunning))
 	case core.DefinitionPut:
 		r := &c.Row
 		_, err = w.definition.run(r.ID, r.Name, int64(r.Revision), flag(r.Active), blob(r.Spec), int64(r.CreatedAt))
@@ -348,7 +349,7 @@ func (w *writer) putJob(r *core.JobRow, first *core.NewJob) error {
 		code(r.ExitCode), nullable(r.Reason), nullable(r.StatusReason),
 		int64(r.Size), int64(r.Next), int64(r.Rest), int64(r.RestAt), counts, gang,
 		retryAt, waits, maxRunning, restReason, failed,
-		int64(r.Kind), int64(r.Priority), r.QuotaShare, moment(r.BlockedAt), r.FairShare, cost, onDemand); err != nil {
+		int64(r.Kind), int64(r.Priority), r.QuotaShare, moment(r.BlockedAt), r.FairShare, cost, onDemand, positive(r.DefinitionMax)); err != nil {
 		return err
 	}
 	if first == nil {

@@ -93,9 +93,9 @@ const jobColumns = `j.seq, j.id, j.child, j.queue, j.definition, j.state, j.flag
 	j.max_attempts, j.policy, j.timeout, j.basket, j.created_at, j.attempt, j.host, j.scheduled_at, j.started_at, j.stopped_at, j.exit_code,
 	j.reason, j.status_reason, j.size, j.next, j.rest, j.rest_at, j.counts, j.gang,
 	j.retry_at, j.waits, j.max_running, j.rest_reason, j.failed,
-	j.kind, j.priority, j.quota_share, j.blocked_at, j.fair_share, j.cost, j.on_demand`
+	j.kind, j.priority, j.quota_share, j.blocked_at, j.fair_share, j.cost, j.on_demand, j.definition_max`
 
-const jobWidth = 41
+const jobWidth = 42
 
 func decodeJob(r record) (core.JobRow, error) {
 	j := core.JobRow{
@@ -107,7 +107,7 @@ func decodeJob(r record) (core.JobRow, error) {
 		StartedAt: r.instant(18), StoppedAt: r.instant(19), ExitCode: r.code(20), Reason: r.text(21), StatusReason: r.text(22),
 		Size: r.int32(23), Next: r.int32(24), Rest: batch.JobState(r.int(25)), RestAt: r.instant(26),
 		RetryAt: r.instant(29), MaxRunning: r.int32(31), RestReason: r.text(32),
-		Kind: core.Kind(r.int(34)), Priority: r.int32(35), QuotaShare: r.int(36), BlockedAt: r.instant(37), FairShare: r.int(38), Cost: r.cost(39),
+		Kind: core.Kind(r.int(34)), Priority: r.int32(35), QuotaShare: r.int(36), BlockedAt: r.instant(37), FairShare: r.int(38), Cost: r.cost(39), DefinitionMax: r.int32(41),
 	}
 	if copy(j.Ref.ID[:], r.bytes(1)) != len(j.Ref.ID) {
 		return j, fmt.Errorf("job %d has an id of %d bytes", j.Seq, len(r.bytes(1)))
@@ -160,14 +160,20 @@ func moment(at batch.Instant) driver.Value {
 	return int64(at)
 }
 
+// positive is a number that few rows have; null for zero.
+func positive(n int32) driver.Value {
+	if n == 0 {
+		return nil
+	}
+	return int64(n)
+}
+
 // rare are the columns that few jobs have, from retry_at on.
 func rare(r *core.JobRow) (retryAt, waits, maxRunning, restReason, failed driver.Value) {
 	if r.Waits != nil {
 		waits = r.Waits.Append(nil)
 	}
-	if r.MaxRunning != 0 {
-		maxRunning = int64(r.MaxRunning)
-	}
+	maxRunning = positive(r.MaxRunning)
 	if len(r.Failed) > 0 {
 		failed = r.Failed.Append(nil)
 	}
@@ -227,12 +233,13 @@ func decodeEnvironment(r record) (core.EnvironmentRow, error) {
 	}, nil
 }
 
-const queueColumns = `id, name, enabled, status, priority, environments, scheduling_policy, service_environment, spec, created_at, time_limits`
+const queueColumns = `id, name, enabled, status, priority, environments, scheduling_policy, service_environment, spec, created_at, time_limits, backfill, max_running, share_max_running`
 
 func decodeQueue(r record) (core.QueueRow, error) {
 	q := core.QueueRow{
 		ID: r.int(0), Name: r.text(1), Enabled: r.int(2) != 0, Status: core.Status(r.int(3)), Priority: r.int32(4),
 		SchedulingPolicy: r.int(6), ServiceEnvironment: r.int(7), Spec: r.bytes(8), CreatedAt: r.instant(9),
+		Settings: core.QueueSettings{Backfill: r.int(11) != 0, MaxRunning: r.int32(12), ShareMaxRunning: r.int32(13)},
 	}
 	if err := json.Unmarshal([]byte(r.text(5)), &q.Environments); err != nil {
 		return q, fmt.Errorf("environments of queue %s: %w", q.Name, err)

@@ -90,6 +90,7 @@ func (c *chaos) submit(t *rapid.T) {
 	s.Retry.Backoff.First = rapid.SampledFrom([]int64{0, 0, 60_000}).Draw(t, "backoff")
 	c.depend(t, &s)
 	s.Definition = rapid.Int64Range(1, 3).Draw(t, "definition") // if there is one
+	s.DefinitionMax = int32(s.Definition - 1)
 	s.New.Share = rapid.SampledFrom([]string{"", "red", "blue"}).Draw(t, "share")
 	s.Queue = rapid.SampledFrom([]string{"q", "q", "a"}).Draw(t, "queue")
 	s.Claim = claim(rapid.ByteRange(0, 3).Draw(t, "token"), rapid.ByteRange(0, 1).Draw(t, "request"))
@@ -163,13 +164,17 @@ func (c *chaos) resource(t *rapid.T) {
 	case 1:
 		c.try(core.CreateEnvironment{Name: name, Enabled: true, MaxVCPU: 1000})
 	case 2:
-		c.try(core.CreateQueue{Name: name, Enabled: true, Environments: []string{"e"}})
+		c.try(core.CreateQueue{Name: name, Enabled: true, Environments: []string{"e"}, Settings: settings(t)})
 	case 3:
 		c.vcpus += rapid.Int64Range(0, 1).Draw(t, "vcpus") // never less than is in use
 		c.try(core.HostSeen{Environment: 1, Name: "i-1", Capacity: batch.Resources{MilliVCPU: 1000 * c.vcpus, MemoryMiB: 1 << 30}})
 	case 4:
 		c.try(core.HostLost{Environment: 1, Name: "i-1"})
 	}
+}
+
+func settings(t *rapid.T) core.QueueSettings {
+	return core.QueueSettings{Backfill: rapid.Bool().Draw(t, "backfill"), MaxRunning: rapid.Int32Range(0, 2).Draw(t, "queue runs")}
 }
 
 func consumableNames() []string { return []string{"Licence", "licence-2", "x"} }

@@ -128,7 +128,10 @@ func (c *chaos) change(t *rapid.T) {
 	case 7:
 		c.try(core.DeleteSchedulingPolicy{Name: name})
 	case 8:
-		c.try(core.PutTags{Of: core.Tagged{Kind: core.TagQueue, ID: rapid.Int64Range(1, 4).Draw(t, "id")}, Tags: map[string]string{"k": name}})
+		set := settings(t)
+		c.try(core.PutTags{
+			Of: core.Tagged{Kind: core.TagQueue, ID: rapid.Int64Range(1, 4).Draw(t, "id")}, Tags: map[string]string{"k": name}, Queue: &set, Spec: []byte(name),
+		})
 	case 9:
 		c.try(core.HostSeen{
 			Environment: rapid.Int64Range(2, 5).Draw(t, "id"), Name: "i-9", Capacity: batch.Resources{MilliVCPU: 2000, MemoryMiB: 1 << 30},

@@ -55,6 +55,9 @@ CREATE TABLE queues (
     spec              BLOB,
     created_at        INTEGER NOT NULL,
     time_limits       TEXT, -- a JSON array of {block, seconds}; null for none
+    backfill          INTEGER NOT NULL CHECK (backfill IN (0, 1)),
+    max_running       INTEGER NOT NULL, -- zero for any number, as of each share
+    share_max_running INTEGER NOT NULL,
     CHECK (status = 0 OR enabled = 0)
 ) STRICT;
 
@@ -253,6 +256,7 @@ CREATE TABLE jobs (
     retry_at      INTEGER,
     waits         BLOB,
     max_running   INTEGER,
+    definition_max INTEGER, -- how many jobs of its definition may run at once
     rest_reason   TEXT,
     failed        BLOB,
     blocked_at    INTEGER, -- since when status_reason says what blocks the head of its queue
