@@ -1,13 +1,13 @@
 #!/bin/sh
 # Runs the pipeline on the server at AWS_ENDPOINT_URL:
 #
-#   run.sh docker|process [DIRECTORY]
+#   run.sh docker|oci|process [DIRECTORY]
 #
 # The argument is the server's driver. DIRECTORY, a new one unless given, stands
 # for the buckets between the steps; it must be visible to server and jobs.
 set -eu
 
-driver=${1:?usage: run.sh docker|process [DIRECTORY]}
+driver=${1:?usage: run.sh docker|oci|process [DIRECTORY]}
 barge=${BARGE:-barge}
 here=$(cd "$(dirname "$0")" && pwd)
 work=${2:-$(mktemp -d)}
@@ -18,7 +18,7 @@ cp "$here"/*.sh "$here"/*.py "$work/"
 printf 'sensor,value\na,1\nb,2\nc,3\nd,4\nbroken\ne,5\nf,6\ng,7\nh,8\ni,9\nj,10\n' >"$work/input.csv"
 
 case $driver in
-docker)
+docker | oci)
 	image=barge-test/openmpi:latest # test/mpi/mkimage.sh makes it
 	analysis='"node.sh", "python3", "'$work'/analysis.py", "'$work'"'
 	;;

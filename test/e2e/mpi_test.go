@@ -5,6 +5,7 @@ package e2e
 import (
 	"fmt"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -36,7 +37,30 @@ func TestMPI(t *testing.T) {
 	t.Parallel()
 	only(t, "mpi")
 	need(t, "mpi", buildMPI())
-	s := newServer(t, "docker", mpiImage)
+	for _, driver := range []string{"docker", "oci"} {
+		t.Run(driver, func(t *testing.T) {
+			t.Parallel()
+			images := ""
+			if driver == "oci" {
+				only(t, "oci")
+				images = saveMPI(t)
+			}
+			sumOverNodes(t, newServer(t, driver, mpiImage, images))
+		})
+	}
+}
+
+// saveMPI returns a directory with the image for the oci driver.
+func saveMPI(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if out, err := exec.Command("docker", "save", "-o", filepath.Join(dir, "mpi.tar"), mpiImage).CombinedOutput(); err != nil {
+		t.Fatalf("docker save: %v: %s", err, out)
+	}
+	return dir
+}
+
+func sumOverNodes(t *testing.T, s *server) {
 	definition := &batch.RegisterJobDefinitionInput{
 		JobDefinitionName: name(t), Type: types.JobDefinitionTypeMultinode,
 		NodeProperties: &types.NodeProperties{

@@ -39,6 +39,7 @@ func buildAndRun(m *testing.M) int {
 	defer os.RemoveAll(dir)
 	binary = filepath.Join(dir, "barge")
 	build := exec.Command("go", "build", "-o", binary, "github.com/bargehq/barge/cmd/barge")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // static, as it is the init process of containers
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
 		return 1
@@ -60,6 +61,19 @@ var buildImage = sync.OnceValues(func() (string, error) {
 		return "", fmt.Errorf("build the image: %w: %s", err, out)
 	}
 	return image, nil
+})
+
+// archiveImage writes the same image into a directory for the oci driver, once.
+var archiveImage = sync.OnceValues(func() (dir string, err error) {
+	dir = filepath.Join(filepath.Dir(binary), "images")
+	if err = os.Mkdir(dir, 0o700); err != nil {
+		return "", err
+	}
+	out, err := exec.Command("../../internal/driver/oci/testdata/mkimage.sh", filepath.Join(dir, "e2e.tar"), "barge-test/e2e").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("make an archive: %w: %s", err, out)
+	}
+	return dir, nil
 })
 
 // need skips the test for want of something, unless BARGE_REQUIRE names it.
@@ -110,6 +124,7 @@ type server struct {
 	t       *testing.T
 	driver  string
 	image   string
+	images  string // directory of images, with the oci driver
 	dir     string // its files
 	efs     string // the directory that is the file system fs-0123
 	address string
@@ -121,28 +136,34 @@ type server struct {
 // eachDriver runs a test with every driver there is.
 func eachDriver(t *testing.T, test func(t *testing.T, s *server)) {
 	t.Helper()
-	for _, driver := range []string{"process", "docker"} {
+	for _, driver := range []string{"process", "docker", "oci"} {
 		t.Run(driver, func(t *testing.T) {
 			t.Parallel()
-			image := "not-used"
-			if driver == "docker" {
+			image, images := "not-used", ""
+			var err error
+			switch driver {
+			case "docker":
 				only(t, "docker")
-				var err error
 				image, err = buildImage()
 				need(t, "docker", err)
+			case "oci":
+				only(t, "oci")
+				image = "barge-test/e2e"
+				images, err = archiveImage()
+				need(t, "oci", err)
 			}
-			test(t, newServer(t, driver, image))
+			test(t, newServer(t, driver, image, images))
 		})
 	}
 }
 
-func newServer(t *testing.T, driver, image string) *server {
+func newServer(t *testing.T, driver, image, images string) *server {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t: t, driver: driver, image: image, dir: t.TempDir(), efs: t.TempDir(), address: l.Addr().String()}
+	s := &server{t: t, driver: driver, image: image, images: images, dir: t.TempDir(), efs: t.TempDir(), address: l.Addr().String()}
 	for d := s.dir; d != os.TempDir() && d != "/"; d = filepath.Dir(d) {
 		if err = os.Chmod(d, 0o755); err != nil { // jobs of other users go through
 			t.Fatal(err)
@@ -187,6 +208,9 @@ func (s *server) start() {
 	defer log.Close()
 	s.cmd = exec.Command(binary, "serve", "--listen", s.address, "--data", filepath.Join(s.dir, "data"), "--driver", s.driver,
 		"--secrets", filepath.Join(s.dir, "secrets"), "--volume", "fs-0123="+s.efs, "--job-env", "SITE=lab")
+	if s.images != "" {
+		s.cmd.Args = append(s.cmd.Args, "--images", s.images)
+	}
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
@@ -203,9 +227,9 @@ func (s *server) kill() {
 	_ = s.cmd.Wait()
 }
 
-// endRunner ends the process driver's runner of this server.
+// endRunner ends the runner of this server, if it has one.
 func (s *server) endRunner() {
-	out, err := exec.Command("pgrep", "-f", "--", "runner "+filepath.Join(s.dir, "data", "process")).Output()
+	out, err := exec.Command("pgrep", "-f", "--", "runner .*"+filepath.Join(s.dir, "data", s.driver)+"$").Output()
 	if err != nil {
 		return // there is none
 	}

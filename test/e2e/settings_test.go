@@ -110,7 +110,7 @@ func TestSettings(t *testing.T) {
 				change: func(p *types.ContainerProperties) {
 					p.LogConfiguration = &types.LogConfiguration{LogDriver: types.LogDriverSplunk}
 				},
-				want: map[string]string{"process": refused("logConfiguration.logDriver"), "docker": "FAILED: Task failed to start, Cannot.*\n.*never ran"},
+				want: map[string]string{"process": refused("logConfiguration.logDriver"), "oci": refused("logConfiguration.logDriver"), "docker": "FAILED: Task failed to start, Cannot.*\n.*never ran"},
 			},
 		} {
 			t.Run(title, func(t *testing.T) {

@@ -132,7 +132,6 @@ func (m *Maker) Make(in process.Making) (process.Made, error) {
 		return errors.Join(failed, s.clear())
 	})
 	m.stages <- s
-	node.started()
 	if err != nil {
 		done()
 		return process.Made{}, err

@@ -3,6 +3,7 @@ package oci
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"runtime"
 	"strconv"
@@ -19,7 +20,9 @@ import (
 // gangs are the networks of multi-node jobs. Each is a network namespace with a
 // bridge, held by a descriptor of the runner alone; each node has a namespace of
 // its own, with one end of a cable whose other end is in the bridge. So nodes use
-// the same ports, and all of it goes with its last process, or with the runner.
+// the same ports. A node's namespace stays when the node has ended, and refuses
+// what the others send, as a machine does; all of it goes with the last node, or
+// with the runner.
 type gangs struct {
 	mu  sync.Mutex // held while a network is made or a node connected: milliseconds
 	all map[batch.AttemptID]*gang
@@ -33,13 +36,20 @@ type gang struct {
 	bridge int             // index
 	nodes  int             // that have not left
 	cables int             // there ever were
+	places map[netip.Addr]foothold
+}
+
+// foothold is what an address leads to.
+type foothold struct {
+	space netns.NsHandle
+	cable netlink.Link
 }
 
 // node is a unit's place in its network. The zero value is that of a unit without one.
 type node struct {
 	all   *gangs
 	gang  *gang
-	space netns.NsHandle
+	space netns.NsHandle // the gang's
 }
 
 // join connects a unit, and makes the network for the first one.
@@ -79,13 +89,6 @@ func (n *node) file() string {
 	return "/proc/" + strconv.Itoa(os.Getpid()) + "/fd/" + strconv.Itoa(int(n.space))
 }
 
-// started lets go of the namespace, which is the container's now or nobody's.
-func (n *node) started() {
-	if n.gang != nil {
-		_ = n.space.Close() // nothing is written to it
-	}
-}
-
 // leave is called when the unit has ended.
 func (n *node) leave() {
 	if n.gang != nil {
@@ -113,7 +116,7 @@ func (g *gangs) close() {
 }
 
 func newGang(id batch.AttemptID) (g *gang, err error) {
-	g = &gang{id: id}
+	g = &gang{id: id, places: map[netip.Addr]foothold{}}
 	if g.space, err = newNamespace(); err != nil {
 		return nil, err
 	}
@@ -135,11 +138,21 @@ func newGang(id batch.AttemptID) (g *gang, err error) {
 
 func (g *gang) close() {
 	g.handle.Close()
+	for _, p := range g.places {
+		_ = p.space.Close() // as below
+	}
 	_ = g.space.Close() // nothing is written to it
 }
 
-// connect makes a namespace with an address in the network.
+// connect makes a namespace with an address in the network. One that an earlier
+// attempt of the node had at this address goes.
 func (g *gang) connect(at *driver.Network) (space netns.NsHandle, err error) {
+	if old, again := g.places[at.Address]; again {
+		delete(g.places, at.Address)
+		if err = errors.Join(g.handle.LinkDel(old.cable), old.space.Close()); err != nil {
+			return netns.None(), err
+		}
+	}
 	if space, err = newNamespace(); err != nil {
 		return space, err
 	}
@@ -178,7 +191,10 @@ func (g *gang) connect(at *driver.Network) (space netns.NsHandle, err error) {
 	if err != nil {
 		return space, err
 	}
-	return space, errors.Join(inside.LinkSetUp(own), inside.LinkSetUp(loopback))
+	if err = errors.Join(inside.LinkSetUp(own), inside.LinkSetUp(loopback)); err == nil {
+		g.places[at.Address] = foothold{space, cable}
+	}
+	return space, err
 }
 
 // newNamespace makes a network namespace that lives as long as the descriptor.
