@@ -123,7 +123,7 @@ func (s *server) account(t *testing.T, orders []*order) (all tally) {
 		if s.driver == "docker" {
 			return len(s.containers("--all")) == 0
 		}
-		left, err := os.ReadDir(filepath.Join(s.data, "process", "output"))
+		left, err := os.ReadDir(filepath.Join(s.data, s.driver, "output"))
 		return err != nil || len(left) == 0
 	})
 	return all

@@ -136,7 +136,7 @@ func newServer(t *testing.T, driver string) *server {
 		s.endRunner(syscall.SIGTERM)
 		if t.Failed() {
 			t.Logf("the server's log:\n%s", tail(filepath.Join(s.data, "serve.log")))
-			t.Logf("the runner's log:\n%s", tail(filepath.Join(s.data, "process", "runner.log")))
+			t.Logf("the runner's log:\n%s", tail(filepath.Join(s.data, s.driver, "runner.log")))
 		}
 		if s.mounted {
 			// Detached: whoever looks at all mounts may hold this one for a moment.
@@ -252,7 +252,11 @@ func (s *server) stop() {
 // none.
 func (s *server) runner() int {
 	dirs, _ := filepath.Glob("/proc/[0-9]*") // the pattern is well-formed
-	want := strings.Join([]string{binary, "runner", filepath.Join(s.data, "process")}, "\x00") + "\x00"
+	args := []string{binary, "runner", filepath.Join(s.data, s.driver)}
+	if s.driver == "oci" {
+		args = slices.Insert(args, 2, "--containers")
+	}
+	want := strings.Join(args, "\x00") + "\x00"
 	for _, dir := range dirs {
 		if line, err := os.ReadFile(filepath.Join(dir, "cmdline")); err == nil && string(line) == want {
 			pid, _ := strconv.Atoi(filepath.Base(dir))

@@ -33,7 +33,7 @@ type Maker struct {
 
 var _ process.Maker = (*Maker)(nil)
 
-// NewMaker prepares to make containers in a directory.
+// NewMaker prepares to make containers in a directory that no other runner holds.
 func NewMaker(dir string, log *slog.Logger) (*Maker, error) {
 	m := &Maker{dir: dir, log: log}
 	var err error
@@ -47,6 +47,9 @@ func NewMaker(dir string, log *slog.Logger) (*Maker, error) {
 		if err = os.MkdirAll(filepath.Join(dir, name), 0o700); err != nil {
 			return nil, err
 		}
+	}
+	if err = endRuntimes(filepath.Join(dir, "stage", "state")); err != nil {
+		return nil, err
 	}
 	if m.null, err = os.OpenFile(os.DevNull, os.O_RDWR, 0); err != nil {
 		return nil, err
