@@ -48,8 +48,12 @@ torture: ## Take a server away KILLS (1000) times under load, and account for ev
 	$(GO) test ./test/crash -run 'TestTorture$$' -crashes=$(KILLS) -count=1 -v -timeout 6h
 
 .PHONY: bench
-bench: build ## Measure, and write docs/benchmarks.md
+bench: build ## Measure, write docs/benchmarks.md, and tell what moved against bench/baseline.json
 	$(GO) run ./bench -barge bin/barge
+
+.PHONY: bench-baseline
+bench-baseline: build ## Measure, and make the ratios the ones to compare with
+	$(GO) run ./bench -barge bin/barge -doc "" -rebase -only submit,jobs,store,core
 
 .PHONY: bench-peers
 bench-peers: build ## Measure beside Slurm and Docker (installs Slurm; root)

@@ -1,45 +1,64 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"fmt"
-	"os/exec"
-	"strconv"
-	"strings"
+	"time"
 )
 
+const corePackage = "./internal/core"
+
 // measureCore runs the Go benchmarks of the scheduler's core: no disk, no HTTP.
+// The baseline has what submitting a job and a job's whole life cost, in turns of
+// a loop that only computes.
 func measureCore(ctx context.Context, b *bench) (*table, error) {
-	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", ".", "-benchtime", "500ms", "-cpu", "1",
-		"github.com/bargehq/barge/internal/core")
-	out, err := cmd.CombinedOutput()
+	lines, err := goBench(ctx, corePackage, ".", "500ms", 1)
 	if err != nil {
-		return nil, fmt.Errorf("go test: %w: %s", err, bytes.TrimSpace(out))
+		return nil, err
 	}
 	t := &table{head: []string{"benchmark", "time", "per second", "allocated", "held"}}
-	for line := range strings.Lines(string(out)) {
-		f := strings.Fields(line)
-		if len(f) < 4 || !strings.HasPrefix(f[0], "Benchmark") {
-			continue
-		}
-		units := make(map[string]float64)
-		for i := 2; i+1 < len(f); i += 2 {
-			if units[f[i+1]], err = strconv.ParseFloat(f[i], 64); err != nil {
-				return nil, fmt.Errorf("go test printed %q", line)
-			}
-		}
-		ns, held := units["ns/op"], ""
-		if n, ok := units["B/job"]; ok {
+	for _, l := range lines {
+		ns, held := l.units["ns/op"], ""
+		if n, ok := l.units["B/job"]; ok {
 			held = count(n) + " B per job"
+			b.keep("core: bytes held for a job, "+l.name, figures{n}, true)
 		}
-		t.row(strings.TrimPrefix(f[0], "Benchmark"), duration(ns), count(1e9/ns), count(units["B/op"])+" B", held)
+		t.row(l.name, duration(ns), count(1e9/ns), count(l.units["B/op"])+" B", held)
 	}
-	if len(t.rows) == 0 {
-		return nil, fmt.Errorf("go test printed no benchmark: %s", bytes.TrimSpace(out))
+	costs := make(map[string]figures)
+	for range b.rounds {
+		turn := spin(300 * time.Millisecond)
+		lines, err := goBench(ctx, corePackage, "^BenchmarkSubmit$|^BenchmarkLife$/^queued=0$", "300ms", 1)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range lines {
+			costs[l.name] = append(costs[l.name], l.units["ns/op"]/turn)
+		}
+	}
+	for name, f := range costs {
+		b.keep("core: "+name+", in turns of a loop", f, true)
 	}
 	t.note("One goroutine, one processor.")
 	return t, nil
+}
+
+// spin returns how many nanoseconds a turn of a loop takes: xorshift, which waits
+// for nothing but the processor.
+func spin(length time.Duration) float64 {
+	const turns = 1 << 20
+	x, n, began := uint64(88172645463325252), 0, time.Now()
+	for time.Since(began) < length {
+		for range turns {
+			x ^= x << 13
+			x ^= x >> 7
+			x ^= x << 17
+		}
+		n += turns
+	}
+	if x == 0 { // which it never is; the compiler does not know
+		return 0
+	}
+	return float64(time.Since(began)) / float64(n)
 }
 
 func duration(ns float64) string {

@@ -169,6 +169,7 @@ func (b *bench) besideEngine(ctx context.Context, t *table) (err error) {
 		c.barge, c.peer = append(c.barge, own), append(c.peer, raw)
 	}
 	c.row(t, "Engine API in a loop")
+	b.keep("containers by Docker / Engine API in a loop", c.barge.over(c.peer), false)
 	t.note("Containers of /bin/echo with the host's network, %d at once, %d in a round: an array job with the logs kept, "+
 		"and a loop of create, start, wait and remove.", containersAtOnce, containers)
 	return nil

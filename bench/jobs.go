@@ -62,6 +62,8 @@ func measureJobs(ctx context.Context, b *bench) (_ *table, err error) {
 		}
 		t.row(append(cells, percent(l.rate.median()/raw.rate.median()))...)
 	}
+	b.keep("jobs of an array / fork+exec", arrays.rate.over(raw.rate), false)
+	b.keep("single jobs / fork+exec", singles.rate.over(raw.rate), false)
 	row(fmt.Sprintf("array of %d", b.jobs), arrays)
 	row(fmt.Sprintf("%d single jobs, 16 clients submitting", b.jobs), singles)
 	row(fmt.Sprintf("raw fork+exec, %d at once", best), raw)

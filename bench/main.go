@@ -7,10 +7,10 @@
 // within one run, so that a busy moment of the machine hits both.
 //
 // Files: one per measurement (submit.go, arrays.go, jobs.go, ending.go, million.go,
-// core.go), of which peers.go sets Barge beside others (slurm.go, engine.go,
+// store.go, core.go), of which peers.go sets Barge beside others (slurm.go, engine.go,
 // ceilings.go); server.go is a server under test, load.go and wrk.go make load,
 // echo.go is the plain server, machine.go and figures.go tell and count,
-// table.go prints.
+// table.go prints, baseline.go tells what moved against bench/baseline.json.
 //
 // A measurement returns a table; it fails when the server answers anything that
 // it should not. There are no limits on times in here: judging is the reader's.
@@ -44,6 +44,9 @@ type options struct {
 	length time.Duration
 	jobs   int
 	queued int
+
+	baseline string
+	rebase   bool
 }
 
 // bench is one run of this program.
@@ -51,6 +54,8 @@ type bench struct {
 	options
 	work string    // a directory for everything, removed at the end
 	log  io.Writer // progress
+
+	ratios map[string]ratio // for the baseline
 }
 
 // measurement fills one table of the document, which stands between the marks
@@ -68,6 +73,7 @@ func measurements() []measurement {
 		{name: "jobs", run: measureJobs},
 		{name: "latency", run: measureLatency},
 		{name: "ending", run: measureEnding},
+		{name: "store", run: measureStore},
 		{name: "core", run: measureCore},
 		{name: "million", run: measureMillion},
 		{name: "footprint", run: measureFootprint},
@@ -104,6 +110,8 @@ func run(ctx context.Context, args []string, out, log io.Writer) (err error) {
 	f.DurationVar(&o.length, "length", 2*time.Second, "how long each load lasts")
 	f.IntVar(&o.jobs, "jobs", 3000, "how many jobs are run to their end at once, 2 to 10000")
 	f.IntVar(&o.queued, "queued", 1_000_000, "how many jobs are queued where many are")
+	f.StringVar(&o.baseline, "baseline", "bench/baseline.json", "ratios to compare with; empty for none")
+	f.BoolVar(&o.rebase, "rebase", false, "make this run's ratios the baseline")
 	f.BoolVar(&asEcho, "echo", false, "be the plain server (started by this program)")
 	f.StringVar(&hold, "hold", "", "load this data directory and tell how much memory it takes (started by this program)")
 	switch err = f.Parse(args); {
@@ -161,7 +169,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) (err error) {
 			return err
 		}
 	}
-	return nil
+	return b.compare(out, stamp)
 }
 
 func choose(only string) ([]measurement, error) {

@@ -18,12 +18,7 @@ type contest struct {
 }
 
 func (c *contest) row(t *table, peer string) {
-	var ratio figures
-	for i := range c.barge {
-		if c.peer[i] > 0 && c.barge[i] > 0 {
-			ratio = append(ratio, c.barge[i]/c.peer[i])
-		}
-	}
+	ratio := c.barge.over(c.peer)
 	t.row(c.what, c.barge.spread(short), peer, c.peer.spread(short), ratio.spread(short))
 }
 

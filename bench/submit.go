@@ -97,10 +97,8 @@ func submitTable(b *bench, g generator, levels []int, got map[string]map[int]*tu
 	}}
 	for _, clients := range levels {
 		x, y := got["barge"][clients], got["echo"][clients]
-		var ratio figures
-		for i := range x.rate {
-			ratio = append(ratio, x.rate[i]/y.rate[i])
-		}
+		ratio := x.rate.over(y.rate)
+		b.keep(fmt.Sprintf("SubmitJob / echo, %d clients", clients), ratio, false)
 		t.row(strconv.Itoa(clients), x.rate.spread(count), short(x.p50.median()), short(x.p99.median()), short(x.cpu.median()),
 			y.rate.spread(count), short(y.p50.median()), short(y.p99.median()), short(y.cpu.median()), ratio.spread(percent))
 	}

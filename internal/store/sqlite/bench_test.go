@@ -78,7 +78,7 @@ func (h *history) submit() core.JobPut {
 
 // BenchmarkSubmit commits rounds of new jobs with specs of 300 bytes.
 func BenchmarkSubmit(b *testing.B) {
-	for _, size := range []int{1, 16, 128, 1024} {
+	for _, size := range []int{1, 16, 64, 128, 1024} {
 		b.Run(fmt.Sprintf("round=%d", size), func(b *testing.B) {
 			s := openBench(b, b.TempDir())
 			h := newHistory(300)
