@@ -241,6 +241,7 @@ func (s *State) settleHosts(now batch.Instant, out *Output) {
 			case !e.fleet.idle.Has(h):
 				h.idleSince = now
 				e.fleet.idle.Push(h)
+				e.fleet.idleDue = sooner(e.fleet.idleDue, now+s.keptFor(h))
 			}
 			if len(h.live) > 0 && !h.row.Used {
 				h.row.Used = true

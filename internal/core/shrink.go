@@ -131,7 +131,7 @@ func (c *scaler) shrink(e *environment) {
 	var gone []*host
 	have := f.have
 	for h := range f.idle.Sorted {
-		due := h.idleSince + c.keptFor(f, h)
+		due := h.idleSince + c.keptFor(h)
 		if beyond := have > e.row.MaxVCPU; !beyond && due > c.now {
 			f.idleDue = sooner(f.idleDue, due)
 			continue
@@ -151,7 +151,7 @@ func (c *scaler) shrink(e *environment) {
 		c.endInstance(h, c.out)
 	}
 	for _, g := range ended {
-		why := "idle for " + strconv.FormatInt(int64(c.keptFor(f, gone[0])/1000), 10) + " s"
+		why := "idle for " + strconv.FormatInt(int64(c.keptFor(gone[0])/1000), 10) + " s"
 		if over {
 			why = "more than maxvCpus"
 		}
@@ -161,16 +161,17 @@ func (c *scaler) shrink(e *environment) {
 }
 
 // keptFor is how long an instance is kept that holds nothing, in milliseconds.
-func (c *scaler) keptFor(f *fleet, h *host) batch.Instant {
+func (s *State) keptFor(h *host) batch.Instant {
+	delay := h.environment.fleet.row.Fleet.DelayMinutes
 	switch {
-	case !h.row.Used && c.scaling.Unused > 0:
-		return c.scaling.Unused
+	case !h.row.Used && s.scaling.Unused > 0:
+		return s.scaling.Unused
 	case !h.row.Used:
 		return unusedFor
-	case f.row.Fleet.DelayMinutes > 0:
-		return batch.Instant(f.row.Fleet.DelayMinutes) * 60_000
-	case c.scaling.Idle > 0:
-		return c.scaling.Idle
+	case delay > 0:
+		return batch.Instant(delay) * 60_000
+	case s.scaling.Idle > 0:
+		return s.scaling.Idle
 	}
 	return idleFor
 }
