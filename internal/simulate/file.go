@@ -16,6 +16,9 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/catalog"
+	"github.com/bargehq/barge/internal/core"
+	"github.com/bargehq/barge/internal/core/allocate"
 	"github.com/bargehq/barge/internal/core/fair"
 )
 
@@ -38,8 +41,21 @@ type file struct {
 type fileEnvironment struct {
 	Name     string `yaml:"name"`
 	MaxVCPUs int64  `yaml:"maxvCpus"`
-	Memory   int64  `yaml:"memory"` // MiB; unlimited if zero
-	GPUs     int64  `yaml:"gpus"`
+
+	// Of one host.
+	Memory int64 `yaml:"memory"` // MiB; unlimited if zero
+	GPUs   int64 `yaml:"gpus"`
+
+	// Of instances, which it has if it names their types.
+	Type      string   `yaml:"type"` // EC2 or SPOT
+	Types     []string `yaml:"instanceTypes"`
+	Strategy  string   `yaml:"allocationStrategy"`
+	MinVCPUs  int64    `yaml:"minvCpus"`
+	Desired   int64    `yaml:"desiredvCpus"`
+	Bid       int32    `yaml:"bidPercentage"`
+	Delay     int32    `yaml:"minScaleDownDelayMinutes"`
+	Boot      spread   `yaml:"boot"`
+	Interrupt span     `yaml:"interruptedAfter"` // Spot instances, on average
 }
 
 type fileQueue struct {
@@ -79,10 +95,14 @@ type fileStream struct {
 	Every    spread  `yaml:"every"` // between two of them
 }
 
+// fileFault has one of the environments.
 type fileFault struct {
-	At   span   `yaml:"at"`
-	Lose string `yaml:"loseHost"` // of this environment
-	For  span   `yaml:"for"`
+	At         span   `yaml:"at"`
+	Lose       string `yaml:"loseHosts"`
+	Interrupt  string `yaml:"interrupt"`
+	NoCapacity string `yaml:"noCapacity"`
+	Percent    *int64 `yaml:"percent"` // 100 if missing
+	For        span   `yaml:"for"`
 }
 
 // span is a duration with its unit.
@@ -162,6 +182,7 @@ func parseScenario(text []byte, dir string) (s Scenario, err error) {
 	if err := d.Decode(&f); err != nil {
 		return s, err
 	}
+	s.Seed = f.Seed
 	if len(f.Environments) == 0 || len(f.Queues) == 0 || len(f.Jobs) == 0 {
 		return s, errors.New("a scenario has environments, queues and jobs")
 	}
@@ -187,12 +208,12 @@ func parseScenario(text []byte, dir string) (s Scenario, err error) {
 			return s, fmt.Errorf("jobs[%d]: %w", i, err)
 		}
 	}
-	for i, x := range f.Faults {
-		fault := Fault{At: x.At.ms(), For: x.For.ms(), Environment: s.environment(x.Lose)}
-		if fault.Environment < 0 {
-			return s, fmt.Errorf("faults[%d]: there is no environment %q", i, x.Lose)
+	for i := range f.Faults {
+		made, err := f.Faults[i].fault(&s)
+		if err != nil {
+			return s, fmt.Errorf("faults[%d]: %w", i, err)
 		}
-		s.Faults = append(s.Faults, fault)
+		s.Faults = append(s.Faults, made)
 	}
 	slices.SortStableFunc(s.Jobs, func(a, b Job) int { return cmp.Compare(a.Submit, b.Submit) })
 	return s, nil
@@ -206,11 +227,74 @@ func (e *fileEnvironment) environment() (Environment, error) {
 	if e.Name == "" || e.MaxVCPUs < 1 || e.MaxVCPUs > maxProcessors || e.Memory < 0 || e.GPUs < 0 {
 		return Environment{}, fmt.Errorf("it has a name and maxvCpus from 1 to %d; memory and gpus are not negative", maxProcessors)
 	}
-	memory := e.Memory
-	if memory == 0 {
-		memory = batch.Unlimited
+	made := Environment{Name: e.Name, Capacity: batch.Resources{MilliVCPU: e.MaxVCPUs * 1000, MemoryMiB: e.Memory, GPUs: e.GPUs}}
+	if len(e.Types) > 0 {
+		return e.instances(made)
 	}
-	return Environment{Name: e.Name, Capacity: batch.Resources{MilliVCPU: e.MaxVCPUs * 1000, MemoryMiB: memory, GPUs: e.GPUs}}, nil
+	if e.Type != "" || e.Strategy != "" || e.MinVCPUs != 0 || e.Desired != 0 || e.Bid != 0 || e.Delay != 0 || e.Boot != (spread{}) || e.Interrupt != 0 {
+		return made, errors.New("without instanceTypes it has one host: name, maxvCpus, memory and gpus")
+	}
+	if e.Memory == 0 {
+		made.Capacity.MemoryMiB = batch.Unlimited
+	}
+	return made, nil
+}
+
+// instances makes an environment of instances.
+func (e *fileEnvironment) instances(made Environment) (Environment, error) {
+	types, err := catalog.Builtin().Resolve(e.Types)
+	_, known := allocate.StrategyOf(e.Strategy)
+	switch {
+	case err != nil:
+		return made, err
+	case e.Memory != 0 || e.GPUs != 0:
+		return made, errors.New("memory and gpus are those of its instanceTypes")
+	case e.Type != "EC2" && e.Type != "SPOT":
+		return made, errors.New("type is EC2 or SPOT")
+	case !known:
+		return made, fmt.Errorf("allocationStrategy is one of %s", strings.Join(allocate.Strategies[:], ", "))
+	case e.MinVCPUs < 0 || e.MinVCPUs > e.MaxVCPUs || e.Desired < 0 || e.Desired > e.MaxVCPUs || e.Bid < 0 || e.Bid > 100 || e.Delay < 0 || e.Delay > 10_080:
+		return made, errors.New("minvCpus and desiredvCpus are at most maxvCpus, bidPercentage 100, minScaleDownDelayMinutes 10080")
+	case e.Interrupt > 0 && e.Type != "SPOT":
+		return made, errors.New("only Spot instances are interrupted")
+	}
+	made.Boot, made.Interrupt = e.Boot, spread{Mean: e.Interrupt}
+	made.Fleet = &core.Fleet{
+		Spot: e.Type == "SPOT", Types: e.Types, Strategy: e.Strategy, MinVCPU: e.MinVCPUs * 1000, DesiredVCPU: e.Desired * 1000,
+		BidPercent: e.Bid, DelayMinutes: e.Delay,
+	}
+	for _, t := range types {
+		made.Largest = max(made.Largest, t.VCPUs)
+	}
+	return made, nil
+}
+
+func (x *fileFault) fault(s *Scenario) (f Fault, err error) {
+	names := 0
+	name := ""
+	for kind, n := range []string{Lose: x.Lose, Interruption: x.Interrupt, NoCapacity: x.NoCapacity} {
+		if n != "" {
+			name, f.Kind = n, FaultKind(kind)
+			names++
+		}
+	}
+	f.At, f.For, f.Percent, f.Environment = x.At.ms(), x.For.ms(), 100, s.environment(name)
+	if x.Percent != nil {
+		f.Percent = *x.Percent
+	}
+	switch {
+	case names != 1:
+		return f, errors.New("it has one of loseHosts, interrupt and noCapacity")
+	case f.Environment < 0:
+		return f, fmt.Errorf("there is no environment %q", name)
+	case f.Percent < 0 || f.Percent > 100:
+		return f, errors.New("percent is from 0 to 100")
+	}
+	fleet := s.Environments[f.Environment].Fleet
+	if f.Kind != Lose && fleet == nil || f.Kind == Interruption && !fleet.Spot {
+		return f, fmt.Errorf("environment %s has no instances for that", name)
+	}
+	return f, nil
 }
 
 func (q *fileQueue) queue(s *Scenario) (Queue, error) {
@@ -306,7 +390,7 @@ func (j *fileStream) addTrace(s *Scenario, queue int, dir string) error {
 	}
 	most := int64(0)
 	for _, name := range s.Queues[queue].Environments {
-		most = max(most, s.Environments[s.environment(name)].Capacity.MilliVCPU/1000)
+		most = max(most, s.Environments[s.environment(name)].widest())
 	}
 	part, err := t.Scenario(most)
 	if err != nil {

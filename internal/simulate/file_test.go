@@ -32,7 +32,7 @@ jobs:
   - {name: noise, queue: main, vcpus: 1, runtime: {mean: 10s}, count: 50, every: {mean: 5s}, shareIdentifier: u1}
   - {trace: t.swf, queue: main, start: 30s}
 faults:
-  - {at: 2m, loseHost: large, for: 1m}
+  - {at: 2m, loseHosts: large, for: 1m}
 `
 
 func writeScenario(t *testing.T, text string) string {
@@ -93,7 +93,7 @@ func TestReadScenario(t *testing.T) {
 		{Name: "mpi-1", Queue: 1, Share: "lab", Priority: 5, Needs: batch.Resources{MilliVCPU: 3000}, Nodes: 4, Attempts: 1},
 		{Name: "1", Share: "u3", Submit: 30_000, Runtime: 10_000, Limit: 20, Needs: batch.Resources{MilliVCPU: 2000, MemoryMiB: 1}, Attempts: 1},
 	}
-	want.Faults = []Fault{{At: 120_000, Environment: 1, For: 60_000}}
+	want.Faults = []Fault{{At: 120_000, Environment: 1, Percent: 100, For: 60_000}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
@@ -124,7 +124,7 @@ func TestGangLost(t *testing.T) {
 environments: [{name: e, maxvCpus: 8}]
 queues: [{name: q, computeEnvironmentOrder: [e]}]
 jobs: [{name: g, queue: q, vcpus: 2, numNodes: 3, runtime: 60s, attempts: 2}]
-faults: [{at: 30s, loseHost: e, for: 10s}]
+faults: [{at: 30s, loseHosts: e, for: 10s}]
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -150,7 +150,7 @@ func TestReadScenarioRefuses(t *testing.T) {
 		{"very long", "{from: 10s, to: 20s}", "999999h", "is no duration"},
 		{"an unknown queue", "queue: hpc", "queue: hpd", `jobs[1]: there is no queue "hpd"`},
 		{"an unknown environment", "[small, large]", "[small, big]", `queue main: there is no environment "big"`},
-		{"a fault of nothing", "loseHost: large", "loseHost: big", `faults[0]: there is no environment "big"`},
+		{"a fault of nothing", "loseHosts: large", "loseHosts: big", `faults[0]: there is no environment "big"`},
 		{"no vCPUs", "vcpus: 3,", "", "jobs[1]: vcpus are a number"},
 		{"not a number", "vcpus: 3", "vcpus: .nan", "jobs[1]: vcpus are a number"},
 		{"no time between", "every: 10s, ", "", "jobs[0]: several jobs need every"},

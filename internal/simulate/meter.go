@@ -32,7 +32,9 @@ type meter struct {
 	jobs     []measured
 	queues   []*fairness
 	series   series
-	starts   hash.Hash // of all starts, in order
+
+	environments []environmentMeter
+	starts       hash.Hash // of all starts, in order
 
 	level     level // now
 	sum       level // times milliseconds
@@ -40,6 +42,25 @@ type meter struct {
 	maxQueued int64
 	firstAt   batch.Instant // of a submit
 	lastAt    batch.Instant // of an end
+}
+
+// EnvironmentUse is what became of a compute environment.
+type EnvironmentUse struct {
+	Name        string   `json:"computeEnvironment"`
+	Used        float64  `json:"usedVcpuSeconds"`
+	Capacity    float64  `json:"capacityVcpuSeconds"`
+	Instances   int      `json:"instances"` // that were launched
+	Interrupted int      `json:"interruptedInstances"`
+	Cost        *float64 `json:"costUsd,omitempty"` // of instances, where prices are known
+}
+
+type environmentMeter struct {
+	EnvironmentUse
+
+	used      float64 // vCPUs now
+	milliVCPU int64   // that are there now
+	nanoUSD   int64
+	unpriced  bool
 }
 
 // level is what a moment looks like.
@@ -62,6 +83,10 @@ func (m *meter) init(s Scenario) {
 		scenario: s, began: time.Now(), jobs: make([]measured, len(s.Jobs)), starts: sha256.New(), at: Epoch,
 		series: series{width: 1000},
 	}
+	m.environments = make([]environmentMeter, len(s.Environments))
+	for i, e := range s.Environments {
+		m.environments[i].Name = e.Name
+	}
 	for _, q := range s.Queues {
 		m.queues = append(m.queues, newFairness(q.Fair, m.jobs))
 	}
@@ -77,6 +102,11 @@ func (m *meter) pass(now batch.Instant) {
 		to := min(now, m.series.border(m.at))
 		dt := float64(to - m.at)
 		m.sum.add(m.level, dt)
+		for i := range m.environments {
+			e := &m.environments[i]
+			e.Used += e.used * dt / 1000
+			e.Capacity += float64(e.milliVCPU) / 1000 * dt / 1000
+		}
 		m.series.add(m.at, m.level, dt)
 		m.at = to
 	}
@@ -127,7 +157,7 @@ func (m *meter) started(now batch.Instant, job, environment int) {
 	j.last, j.environment, j.running = now, int16(environment), true
 	j.attempts++
 	m.waitNoMore(job)
-	m.level.used += m.scenario.Jobs[job].vcpus()
+	m.use(job, 1)
 	m.queue(job).started(now, &m.scenario.Jobs[job])
 	var b [16]byte
 	binary.BigEndian.PutUint64(b[:8], uint64(job))
@@ -135,12 +165,21 @@ func (m *meter) started(now batch.Instant, job, environment int) {
 	m.starts.Write(b[:])
 }
 
+// use counts the vCPUs of a job that runs.
+func (m *meter) use(job int, by float64) {
+	used := by * m.scenario.Jobs[job].vcpus()
+	m.level.used += used
+	if e := m.jobs[job].environment; e >= 0 {
+		m.environments[e].used += used
+	}
+}
+
 // stopped says that an attempt is over. Unless finished follows, the job waits for
 // another one.
 func (m *meter) stopped(now batch.Instant, job int) {
 	m.jobs[job].running = false
 	ran := int64(now - m.jobs[job].last)
-	m.level.used -= m.scenario.Jobs[job].vcpus()
+	m.use(job, -1)
 	m.wait(job)
 	m.queue(job).stopped(now, &m.scenario.Jobs[job], ran)
 }

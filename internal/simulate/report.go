@@ -3,6 +3,7 @@ package simulate
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -38,6 +39,20 @@ func Compare(out io.Writer, results []*Result) error {
 	row("shares", func(r *Result) string { return strconv.Itoa(r.Shares) })
 	row("Jain's index of shares", func(r *Result) string { return number(r.Jain, 4) })
 	row("longest wait by fair-share bound", func(r *Result) string { return number(r.WaitByBound, 2) })
+	if slices.ContainsFunc(results, func(r *Result) bool { return r.Cost != nil }) {
+		row("instances", func(r *Result) string {
+			return strconv.Itoa(r.instances(func(e EnvironmentUse) int { return e.Instances }))
+		})
+		row("interrupted", func(r *Result) string {
+			return strconv.Itoa(r.instances(func(e EnvironmentUse) int { return e.Interrupted }))
+		})
+		row("cost", func(r *Result) string {
+			if r.Cost == nil {
+				return "unknown"
+			}
+			return number(*r.Cost, 2) + " USD"
+		})
+	}
 	row("computed in", func(r *Result) string { return number(r.WallSeconds, 1) + " s" })
 	if err := w.Flush(); err != nil {
 		return err
@@ -53,6 +68,14 @@ func Compare(out io.Writer, results []*Result) error {
 		fmt.Fprintf(out, "note: %s\n", note)
 	}
 	return nil
+}
+
+// instances sums up what environments have had.
+func (r *Result) instances(of func(EnvironmentUse) int) (sum int) {
+	for _, e := range r.Environments {
+		sum += of(e)
+	}
+	return sum
 }
 
 // duration prints seconds as people read them.

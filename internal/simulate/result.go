@@ -36,7 +36,11 @@ type Result struct {
 	Shares      int     `json:"shares"`
 	Jain        float64 `json:"jainIndex"`
 	// WaitByBound is the longest wait beside its fair-share bound.
-	WaitByBound float64 `json:"maxWaitByFairShareBound"`
+	WaitByBound  float64          `json:"maxWaitByFairShareBound"`
+	Environments []EnvironmentUse `json:"computeEnvironments"`
+	// Cost is that of all instances, from their launch to their end or that of
+	// the last job; nil where there are none, or a price is not known.
+	Cost *float64 `json:"costUsd,omitempty"`
 	// StartsHash tells runs apart in which any job started at another time or in
 	// another order.
 	StartsHash  string   `json:"startsSha256"`
@@ -102,6 +106,7 @@ func (m *meter) result() *Result {
 		}
 		r.WaitByBound = max(r.WaitByBound, q.worst())
 	}
+	r.Environments, r.Cost = m.costs()
 	// With nobody ever waiting, nobody got less than another.
 	r.Jain = 1
 	if squares > 0 {
@@ -109,6 +114,35 @@ func (m *meter) result() *Result {
 	}
 	r.WallSeconds = time.Since(m.began).Seconds()
 	return r
+}
+
+// costs tells of every environment, and what all have cost.
+func (m *meter) costs() (uses []EnvironmentUse, all *float64) {
+	total, known := int64(0), false
+	for i := range m.environments {
+		e := &m.environments[i]
+		if m.scenario.Environments[i].Fleet != nil {
+			known = true
+			if e.unpriced {
+				return m.uses(), nil
+			}
+			usd := float64(e.nanoUSD) / 1e9
+			e.Cost = &usd
+			total += e.nanoUSD
+		}
+	}
+	if known {
+		usd := float64(total) / 1e9
+		all = &usd
+	}
+	return m.uses(), all
+}
+
+func (m *meter) uses() (uses []EnvironmentUse) {
+	for i := range m.environments {
+		uses = append(uses, m.environments[i].EnvironmentUse)
+	}
+	return uses
 }
 
 // slowdown is by how much the job took longer than on an empty machine.
@@ -128,7 +162,10 @@ func (m *meter) list() []Start {
 			VCPUs: job.vcpus(), Attempts: int(j.attempts), Outcome: "SUCCEEDED",
 		}
 		if j.first != 0 {
-			list[i].Start, list[i].Environment = seconds(j.last), m.scenario.Environments[j.environment].Name
+			list[i].Start = seconds(j.last)
+		}
+		if j.first != 0 && j.environment >= 0 {
+			list[i].Environment = m.scenario.Environments[j.environment].Name
 		}
 		switch {
 		case j.timedOut:

@@ -15,6 +15,9 @@ const (
 	placeBudget = 1024
 	// maxShares is how many share identifiers may be active in a queue.
 	maxShares = 1 << 20
+	// patience is how long a run goes on, in milliseconds, when nothing but
+	// deadlines is to come.
+	patience = 24 * 3_600_000
 )
 
 // run is a scenario under way.
@@ -29,6 +32,8 @@ type run struct {
 	arrived int               // jobs
 	inbox   []core.Input      // reports of this moment
 	ended   int               // jobs
+
+	lastEvent batch.Instant // the last moment before which something else than deadlines was to come
 
 	machine machine
 	meter   meter
@@ -77,6 +82,7 @@ func Run(s Scenario) (*Result, error) {
 	if err := r.carryOut(); err != nil {
 		return nil, err
 	}
+	r.machine.closeBooks()
 	result := r.meter.result()
 	result.Starts = r.meter.list()
 	return result, nil
@@ -107,7 +113,7 @@ func (r *run) carryOut() error {
 func (r *run) setUp() error {
 	for i := range r.scenario.Environments {
 		e := &r.scenario.Environments[i]
-		if err := r.step(core.CreateEnvironment{Name: e.Name, Enabled: true, MaxVCPU: e.Capacity.MilliVCPU}); err != nil {
+		if err := r.step(core.CreateEnvironment{Name: e.Name, Enabled: true, MaxVCPU: e.Capacity.MilliVCPU, Fleet: e.Fleet}); err != nil {
 			return fmt.Errorf("environment %s: %w", e.Name, err)
 		}
 	}
@@ -125,7 +131,7 @@ func (r *run) setUp() error {
 		}
 	}
 	for _, f := range r.scenario.Faults {
-		r.after(f.At, func() { r.machine.lose(f) })
+		r.after(f.At, func() { r.machine.fault(f) })
 	}
 	return nil
 }
@@ -149,9 +155,12 @@ func (r *run) next() (at batch.Instant, ok bool) {
 	if r.ended == len(r.scenario.Jobs) {
 		return 0, false // what is left are faults, and shares that fade
 	}
-	// With nothing else to come, deadlines matter if an attempt may yet be
-	// stopped by one; time limits and the fading of shares start nothing.
-	if due, some := r.state.NextDeadline(); some && (!ok || due < at) && (ok || r.machine.busy()) {
+	if ok {
+		r.lastEvent = r.now
+	}
+	// With nothing else to come, time alone may still bring instances, and start
+	// what has paused. It does so soon, or never.
+	if due, some := r.state.NextDeadline(); some && (!ok || due < at) && (ok || due < r.lastEvent+patience) {
 		at, ok = due, true
 	}
 	return max(at, r.now), ok
@@ -264,12 +273,12 @@ func (r *run) take() {
 	for _, c := range r.out.Changes {
 		switch c := c.(type) {
 		case core.HostPut:
-			r.machine.known(c.Row)
+			r.machine.see(c.Row)
 		case core.JobPut:
 			if c.Row.Ref.Child < 0 {
 				continue // a node's job says all
 			}
-			r.meter.see(r.now, &c.Row, r.machine.host[c.Row.Host])
+			r.meter.see(r.now, &c.Row, r.machine.environment(c.Row.Host))
 			if c.Row.State.Terminal() {
 				r.ended++
 			}
@@ -286,6 +295,10 @@ func (r *run) take() {
 			r.machine.stop(e.Attempt)
 		case core.Scale:
 			r.machine.scale(e)
+		case core.Launch:
+			r.machine.launch(e)
+		case core.TerminateHost:
+			r.machine.terminate(e)
 		case core.Attach:
 		}
 	}
@@ -294,5 +307,12 @@ func (r *run) take() {
 // why is what the core says of the first job that has not ended.
 func (r *run) why() string {
 	i := slices.IndexFunc(r.meter.jobs, func(j measured) bool { return !j.over })
-	return "job " + r.scenario.Jobs[i].Name + " waits"
+	ref := batch.JobRef{ID: jobID(i)}
+	text := "job " + r.scenario.Jobs[i].Name + " waits"
+	if w := r.state.Why(ref)[ref]; w.Head != nil {
+		for _, o := range w.Head.Environments {
+			text += fmt.Sprintf(", %s: %s", o.Environment, o.Limit)
+		}
+	}
+	return text
 }

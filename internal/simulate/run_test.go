@@ -99,7 +99,7 @@ func TestLost(t *testing.T) {
 		line("2", "0", "100", "2", "2", "200", "1", "1"),
 	), 4)
 	s.Jobs[1].Attempts = 2
-	s.Faults = []Fault{{At: 60_000, For: 10_000}}
+	s.Faults = []Fault{{At: 60_000, Percent: 100, For: 10_000}}
 	r := mustRun(t, s)
 	want := []Start{
 		{Job: "1", Share: "u1", Submit: 0, Start: 0, End: 60, VCPUs: 2, Attempts: 1, Environment: "machine", Outcome: "FAILED"},
@@ -155,7 +155,7 @@ func TestWays(t *testing.T) {
 			s.Jobs[i].Runtime += int64(i)
 			s.Jobs[i].Limit = int32(s.Jobs[i].Runtime/1000) + 1 + s.Jobs[i].Limit
 		}
-		s.Faults = []Fault{{At: 0, For: 1000}} // before anything starts
+		s.Faults = []Fault{{At: 0, Percent: 100, For: 1000}} // before anything starts
 		var first string
 		for _, way := range []struct {
 			name           string
@@ -214,7 +214,7 @@ func (r *run) restartAfter(t *testing.T, nth int) {
 			t.Fatalf("the state loaded after commit %d is another one", round)
 		}
 		// The host registers before it reports anything.
-		if len(r.machine.here) > 0 && r.machine.here[0] {
+		if h := r.machine.hosts[1]; h != nil && h.up {
 			r.inbox = append([]core.Input{r.machine.seen(0)}, r.inbox...)
 		}
 		return s

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core"
 	"github.com/bargehq/barge/internal/core/fair"
 )
 
@@ -19,12 +20,28 @@ type Scenario struct {
 	Faults       []Fault
 	Skipped      Skipped
 	Notes        []string // to be said with the result
+	Seed         uint64   // of what the machine does by chance
 }
 
-// Environment is a compute environment with one host.
+// Environment is a compute environment: of one host, or of instances.
 type Environment struct {
 	Name     string
-	Capacity batch.Resources
+	Capacity batch.Resources // of instances, only maxvCpus
+
+	// Of instances.
+	Fleet     *core.Fleet
+	Boot      spread // how long one takes to register
+	Interrupt spread // how long a Spot instance lives, with a mean; zero for any time
+
+	Largest int64 // vCPUs of one
+}
+
+// widest is how many vCPUs a job can have there.
+func (e *Environment) widest() int64 {
+	if e.Fleet != nil {
+		return e.Largest
+	}
+	return e.Capacity.MilliVCPU / 1000
 }
 
 // Queue is a job queue.
@@ -52,11 +69,25 @@ type Job struct {
 // vcpus are those of all nodes.
 func (j *Job) vcpus() float64 { return vcpus(j.Needs) * float64(max(1, j.Nodes)) }
 
-// Fault takes the host of an environment away, with all that it runs.
+// FaultKind is what goes wrong.
+type FaultKind uint8
+
+// The faults.
+const (
+	Lose         FaultKind = iota // hosts are gone, with all that they run
+	Interruption                  // the same of Spot instances, which are told before
+	NoCapacity                    // there are no further instances
+)
+
+// Fault is what goes wrong in an environment.
 type Fault struct {
+	Kind        FaultKind
 	At          int64 // milliseconds after the beginning
 	Environment int   // index
-	For         int64 // milliseconds until the host is back, empty
+	Percent     int64 // of its hosts, the oldest first
+	// For is how many milliseconds there is no capacity or, of an environment with
+	// one host, until that is back, empty.
+	For int64
 }
 
 // work is for how long an attempt runs that nothing disturbs, in milliseconds.
