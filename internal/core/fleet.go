@@ -186,6 +186,8 @@ type fleet struct {
 	idleConfig uint64        // State.config when that was found
 	priceDue   batch.Instant // when Spot prices are to be looked at again; zero for never
 	stuckUntil batch.Instant // when minvCpus may be tried again
+	endedAt    batch.Instant // when an instance was last terminated because it was idle
+	holdUntil  batch.Instant // before when none is, since the last one was missed soon
 }
 
 // fleetType is a type that the fleet may have, and the place of the entry of its

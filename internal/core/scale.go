@@ -21,6 +21,14 @@ const (
 	unusedFor = 10 * 60_000
 )
 
+// An instance that was terminated because it was idle, and is missed before so
+// long, was terminated too early: for a while no other one is, so that a load
+// that swings does not have instances come and go. In milliseconds.
+const (
+	missedWithin = 10 * 60_000
+	holdFor      = 15 * 60_000
+)
+
 // How often a queue is looked at, in milliseconds, while instances that were
 // launched for it have not registered, and after a look that led to nothing. Else
 // it is looked at as soon as something waits.
@@ -226,6 +234,9 @@ func (c *scaler) grow(q *queue, e *environment, wants []want) (left []want) {
 // launch carries out what was decided.
 func (c *scaler) launch(e *environment, r *allocate.Request, d *allocate.Decision, why string, demand int64, gang int64) {
 	rooms := c.roomsOf(e)
+	if f := e.fleet; len(d.Launches) > 0 && f.endedAt != 0 && c.now < f.endedAt+missedWithin {
+		f.holdUntil = c.now + holdFor
+	}
 	for _, l := range d.Launches {
 		candidate := &r.Candidates[l.Candidate]
 		for range l.Count {

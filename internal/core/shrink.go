@@ -131,7 +131,7 @@ func (c *scaler) shrink(e *environment) {
 	var gone []*host
 	have := f.have
 	for h := range f.idle.Sorted {
-		due := h.idleSince + c.keptFor(h)
+		due := max(h.idleSince+c.keptFor(h), f.holdUntil)
 		if beyond := have > e.row.MaxVCPU; !beyond && due > c.now {
 			f.idleDue = sooner(f.idleDue, due)
 			continue
@@ -149,6 +149,7 @@ func (c *scaler) shrink(e *environment) {
 	for _, h := range gone {
 		f.idle.Remove(h)
 		c.endInstance(h, c.out)
+		f.endedAt = c.now
 	}
 	for _, g := range ended {
 		why := "idle for " + strconv.FormatInt(int64(c.keptFor(gone[0])/1000), 10) + " s"
