@@ -50,7 +50,7 @@ func newRootCommand() *cobra.Command {
 	}
 	root.AddCommand(
 		newServeCommand(), newRunnerCommand(), newInitCommand(),
-		newRunCommand(), newJobsCommand(), newJobCommand(), newLogsCommand(), newWaitCommand(), newWhyCommand(), newCallCommand(), newSimulateCommand(),
+		newRunCommand(), newJobsCommand(), newJobCommand(), newLogsCommand(), newWaitCommand(), newWhyCommand(), newCostCommand(), newCallCommand(), newSimulateCommand(),
 	)
 	return root
 }

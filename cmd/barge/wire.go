@@ -66,6 +66,10 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *parts, err error)
 	if p.logs, err = logs.Open(logs.Options{Dir: filepath.Join(c.Data, "logs"), Log: log}); err != nil {
 		return nil, fmt.Errorf("open the log store: %w", err)
 	}
+	types, err := c.catalog()
+	if err != nil {
+		return nil, err
+	}
 	if p.driver, err = openDriver(ctx, c, owner, log); err != nil {
 		return nil, err
 	}
@@ -83,7 +87,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *parts, err error)
 	}
 	local := fleet.Local{Owner: owner.String(), Machine: machine}
 	p.engine, err = engine.Open(ctx, engine.Options{
-		Store: p.store, Log: log,
+		Store: p.store, Log: log, Scaling: core.Scaling{Catalog: types},
 		Sinks: engine.Sinks{
 			Start:  func(e core.Start) { p.supervisor.Start(e.Attempt) },
 			Attach: func(e core.Attach) { p.supervisor.Attach(e.Attempt) },
@@ -108,10 +112,6 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *parts, err error)
 		return nil, err
 	}
 	nodes, err := c.nodeSpace(p.driver.Name())
-	if err != nil {
-		return nil, err
-	}
-	types, err := c.catalog()
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +150,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *parts, err error)
 		},
 	})
 	p.handler = serve.New(serve.Options{
-		Batch:   batchapi.Handler(service, restjson.Options{Log: log}),
+		Batch:   batchapi.Handler(service, restjson.Options{Log: log}, service.Routes()...),
 		Logs:    logsvc.New(logsvc.Options{Store: p.logs, Scope: c.Scope, Log: log, Alias: service.StreamAlias}).Handler(),
 		STS:     stssvc.New(stssvc.Options{Scope: c.Scope, Log: log}).Handler(),
 		AnyHost: c.Insecure, Version: version,

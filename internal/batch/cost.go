@@ -1,5 +1,10 @@
 package batch
 
+import (
+	"fmt"
+	"strings"
+)
+
 // Cost is what something has cost, in billionths of a US dollar. It is never
 // changed where it is pointed to, only replaced; nil stands for a cost that
 // nobody knows.
@@ -19,4 +24,14 @@ func (c *Cost) Plus(o *Cost) *Cost {
 		return o
 	}
 	return &Cost{NanoUSD: add(c.NanoUSD, o.NanoUSD), OnDemand: add(c.OnDemand, o.OnDemand)}
+}
+
+// USD writes billionths of a US dollar in dollars, exactly: 0.0255.
+func USD(nano int64) string {
+	sign := ""
+	if nano < 0 {
+		sign, nano = "-", -nano
+	}
+	text := fmt.Sprintf("%s%d.%09d", sign, nano/1_000_000_000, nano%1_000_000_000)
+	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
 }

@@ -47,6 +47,8 @@ resource or has a bad value is refused.
 
 What Barge says beyond AWS is one more member, `+"`barge`"+`, in what AWS describes: DescribeJobs has in
 `+"`barge.waiting`"+` why a job waits that is PENDING or RUNNABLE. AWS's clients leave it out; `+"`barge why`"+` prints it.
+`+"`barge.cost`"+` is what the job's attempts have cost that have ended: `+"`amount`, `currency` and `onDemandAmount`"+`; each
+of `+"`attempts`"+` has its own. `+"`barge cost`"+` adds up.
 `), "tag", "on", "value", "meaning")
 	for _, e := range extensionTable() {
 		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", e.name, places(e.on), e.values, e.meaning)

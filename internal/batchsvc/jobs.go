@@ -48,7 +48,13 @@ func (s *Service) DescribeJobs(ctx context.Context, in *batchapi.DescribeJobsReq
 			return nil, err
 		}
 		if w, ok := waiting[jobs[i].Ref]; ok {
-			d.Barge = waitingDetail(jobs[i].Ref, w)
+			d.Barge = &batchapi.BargeJob{Waiting: waitingDetail(jobs[i].Ref, w)}
+		}
+		if cost := costDetail(jobs[i].Cost); cost != nil {
+			if d.Barge == nil {
+				d.Barge = new(batchapi.BargeJob)
+			}
+			d.Barge.Cost = cost
 		}
 		out.Jobs = append(out.Jobs, *d)
 	}

@@ -75,12 +75,17 @@ func (c *surroundings) taskAttempt(j *store.Job, s *spec, a *core.AttemptRow) ba
 	}
 }
 
-// usage is what we add to an attempt: what it has used, as far as that is known.
+// usage is what we add to an attempt: what it has used and cost, as far as that
+// is known.
 func usage(a *core.AttemptRow) *batchapi.BargeAttempt {
-	if a.Usage == nil {
+	if a.Usage == nil && a.Cost == nil {
 		return nil
 	}
-	u := &batchapi.BargeAttempt{PeakMemoryBytes: a.Usage.PeakMemory, ReadBytes: a.Usage.ReadBytes, WriteBytes: a.Usage.WriteBytes}
+	u := &batchapi.BargeAttempt{Cost: costDetail(a.Cost)}
+	if a.Usage == nil {
+		return u
+	}
+	u.PeakMemoryBytes, u.ReadBytes, u.WriteBytes = a.Usage.PeakMemory, a.Usage.ReadBytes, a.Usage.WriteBytes
 	if a.Usage.CPU != nil {
 		u.CpuSeconds = ptr(float64(*a.Usage.CPU) / 1e6)
 	}

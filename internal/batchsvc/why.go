@@ -33,7 +33,7 @@ func (s *Service) waiting(ctx context.Context, jobs []store.Job) map[batch.JobRe
 	return answers
 }
 
-func waitingDetail(ref batch.JobRef, w core.Waiting) *batchapi.BargeJob {
+func waitingDetail(ref batch.JobRef, w core.Waiting) *batchapi.BargeWaiting {
 	d := &batchapi.BargeWaiting{Reason: string(w.Limit), Message: whyText(ref, w), Since: instant(w.Since), Until: instant(w.Until)}
 	for _, job := range w.DependsOn {
 		d.DependsOn = append(d.DependsOn, job.String())
@@ -47,7 +47,7 @@ func waitingDetail(ref batch.JobRef, w core.Waiting) *batchapi.BargeJob {
 	if w.Head != nil {
 		d.Head = headDetail(w.Head)
 	}
-	return &batchapi.BargeJob{Waiting: d}
+	return d
 }
 
 func headDetail(h *core.Head) *batchapi.BargeHead {

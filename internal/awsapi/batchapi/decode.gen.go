@@ -799,6 +799,36 @@ func (v *BargeAttempt) ReadJSON(d *wire.Decoder) {
 			v.ReadBytes = d.Int64()
 		case "writeBytes":
 			v.WriteBytes = d.Int64()
+		case "cost":
+			if d.Null() {
+				v.Cost = nil
+			} else {
+				v.Cost = new(BargeCost)
+				v.Cost.ReadJSON(d)
+			}
+		default:
+			d.Skip()
+		}
+	}
+	d.Close()
+}
+
+// UnmarshalJSON reads a stored record: it checks and normalises nothing.
+func (v *BargeCost) UnmarshalJSON(data []byte) error {
+	*v = BargeCost{}
+	return wire.Unmarshal(data, v)
+}
+
+// ReadJSON reads the next value of d.
+func (v *BargeCost) ReadJSON(d *wire.Decoder) {
+	for d.Object(); d.More(); {
+		switch string(d.Name()) {
+		case "amount":
+			v.Amount = d.Float()
+		case "currency":
+			v.Currency = d.Text()
+		case "onDemandAmount":
+			v.OnDemandAmount = d.Float()
 		default:
 			d.Skip()
 		}
@@ -853,6 +883,13 @@ func (v *BargeJob) ReadJSON(d *wire.Decoder) {
 			} else {
 				v.Waiting = new(BargeWaiting)
 				v.Waiting.ReadJSON(d)
+			}
+		case "cost":
+			if d.Null() {
+				v.Cost = nil
+			} else {
+				v.Cost = new(BargeCost)
+				v.Cost.ReadJSON(d)
 			}
 		default:
 			d.Skip()

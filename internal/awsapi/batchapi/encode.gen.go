@@ -171,6 +171,24 @@ func (v *BargeAttempt) AppendJSON(b []byte) []byte {
 	if v.WriteBytes != nil {
 		b = strconv.AppendInt(append(b, `,"writeBytes":`...), *v.WriteBytes, 10)
 	}
+	if v.Cost != nil {
+		b = v.Cost.AppendJSON(append(b, `,"cost":`...))
+	}
+	return wire.CloseObject(b, start)
+}
+
+// AppendJSON appends v as a JSON object.
+func (v *BargeCost) AppendJSON(b []byte) []byte {
+	start := len(b)
+	if v.Amount != nil {
+		b = wire.AppendFloat(append(b, `,"amount":`...), *v.Amount)
+	}
+	if v.Currency != "" {
+		b = wire.AppendString(append(b, `,"currency":`...), v.Currency)
+	}
+	if v.OnDemandAmount != nil {
+		b = wire.AppendFloat(append(b, `,"onDemandAmount":`...), *v.OnDemandAmount)
+	}
 	return wire.CloseObject(b, start)
 }
 
@@ -206,6 +224,9 @@ func (v *BargeJob) AppendJSON(b []byte) []byte {
 	start := len(b)
 	if v.Waiting != nil {
 		b = v.Waiting.AppendJSON(append(b, `,"waiting":`...))
+	}
+	if v.Cost != nil {
+		b = v.Cost.AppendJSON(append(b, `,"cost":`...))
 	}
 	return wire.CloseObject(b, start)
 }

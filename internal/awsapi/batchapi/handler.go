@@ -8,8 +8,8 @@ import (
 )
 
 // Handler serves svc over HTTP.
-func Handler(svc Service, opts restjson.Options) http.Handler {
-	return restjson.New(routes(svc), opts)
+func Handler(svc Service, opts restjson.Options, more ...restjson.Route) http.Handler {
+	return restjson.New(append(routes(svc), more...), opts)
 }
 
 // body adapts the decoder of an input that is all in the body.

@@ -65,6 +65,14 @@ type BargeAttempt struct {
 	PeakMemoryBytes *int64
 	ReadBytes       *int64
 	WriteBytes      *int64
+	Cost            *BargeCost
+}
+
+// BargeCost is part of BargeAttempt, BargeJob.
+type BargeCost struct {
+	Amount         *float64
+	Currency       string
+	OnDemandAmount *float64
 }
 
 // BargeHead is part of BargeWaiting.
@@ -81,6 +89,7 @@ type BargeHead struct {
 // BargeJob is part of JobDetail.
 type BargeJob struct {
 	Waiting *BargeWaiting
+	Cost    *BargeCost
 }
 
 // BargeObstacle is part of BargeHead.
