@@ -129,7 +129,7 @@ func (s *State) newChild(p *job, index int32) *job {
 	s.last.Job++
 	c := &job{
 		ref: batch.ChildRef(p.ref.ID, int(index)), seq: s.last.Job, definition: p.definition, ceiling: p.ceiling,
-		queue: p.queue, parent: p, createdAt: p.createdAt, shape: p.shape, policy: p.policy, basket: p.basket, share: p.share, priority: p.priority,
+		queue: p.queue, parent: p, createdAt: p.createdAt, shape: p.shape, policy: p.policy, basket: p.basket, share: p.share, quota: p.quota, preempt: p.preempt, priority: p.priority,
 		timeout: p.timeout, maxAttempts: p.maxAttempts, state: p.stateOf(index), told: p.stateOf(index),
 	}
 	if p.waits != nil {

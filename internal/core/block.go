@@ -26,6 +26,11 @@ const (
 	// the environments say.
 	UnsupportedType Block = 5
 	ActionRequired  Block = 6 // all environments are INVALID
+	// Of service jobs and quota shares.
+	ServiceMax  Block = 20 // it needs more than its service environment may have
+	QuotaLimit  Block = 21 // it needs more than its share may have
+	QuotaBorrow Block = 22 // it needs more than its share may have and borrow
+	QuotaPool   Block = 23 // it needs more than its share may have and all others lend
 )
 
 // undeterminedAfter is how long a head waits for any host at all before AWS's
@@ -47,6 +52,10 @@ func (b Block) Reason() string {
 		return "MISCONFIGURATION:EC2_INSTANCE_CONFIGURATION_UNSUPPORTED"
 	case ActionRequired:
 		return "ACTION_REQUIRED"
+	case ServiceMax:
+		return "MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE"
+	case QuotaLimit, QuotaBorrow, QuotaPool:
+		return "MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED"
 	case Unblocked:
 	}
 	return ""
@@ -68,6 +77,14 @@ func (b Block) StatusReason(name string) string {
 		return b.Reason() + " - Your compute environment associated with this job queue has an unsupported instance type configuration."
 	case ActionRequired:
 		return b.Reason() + " - CE(s) associated with the job queue are invalid."
+	case ServiceMax:
+		return b.Reason() + " - Service environment(s) associated with the job queue cannot meet the capacity requirement of the job."
+	case QuotaLimit:
+		return b.Reason() + " - Job requirements exceed quota share capacity limits."
+	case QuotaBorrow:
+		return b.Reason() + " - Job requirements exceed quota share capacity limits and borrow limits."
+	case QuotaPool:
+		return b.Reason() + " - Job requires borrowing that exceeds all configured borrowable capacity."
 	case Unblocked:
 	}
 	return ""
@@ -76,9 +93,9 @@ func (b Block) StatusReason(name string) string {
 // blockOf finds the block, and the instance type, that a stored status reason
 // speaks of.
 func blockOf(statusReason string) (b Block, name string) {
-	for b = MaxResource; b <= ActionRequired; b++ {
+	for b = MaxResource; b <= QuotaPool; b++ {
 		before, behind, _ := strings.Cut(b.StatusReason("\x00"), "\x00")
-		if rest, ok := strings.CutPrefix(statusReason, before); ok && strings.HasSuffix(rest, behind) {
+		if rest, ok := strings.CutPrefix(statusReason, before); before != "" && ok && strings.HasSuffix(rest, behind) {
 			return b, strings.TrimSuffix(rest, behind)
 		}
 	}
@@ -93,7 +110,10 @@ type TimeLimit struct {
 }
 
 // reasonTimeLimit is AWS's word for jobs that such a limit has ended.
-const reasonTimeLimit = "Canceled by JobStateTimeLimit action due to reason: "
+const (
+	reasonTimeLimit        = "Canceled by JobStateTimeLimit action due to reason: "
+	reasonServiceTimeLimit = "Terminated by JobStateTimeLimit action due to reason: "
+)
 
 // head is the job that is the next to start in a queue, once it has not.
 type head struct {
@@ -125,23 +145,51 @@ type found struct {
 // forgotten.
 func (s *State) lookAtHeads(now batch.Instant, out *Output) {
 	for _, q := range s.queueList {
-		var ref batch.JobRef
-		j, ok := q.first()
-		if ok = ok && q.row.Status == Valid; ok {
-			ref = j.first()
+		for h, line := range q.heads {
+			j, ok := line()
+			s.lookAtHead(now, q, h, j, ok && q.row.Status == Valid, out)
 		}
-		if ref != q.head.ref {
-			s.unblock(q, out)
-			q.head = head{ref: ref, since: now, found: q.head.found}
+	}
+}
+
+// heads calls yield for each head of the queue, with what finds its job: that of
+// each quota share in a queue that has them, else the one of the queue.
+func (q *queue) heads(yield func(*head, func() (*job, bool)) bool) {
+	if q.quota == nil {
+		yield(&q.head, q.first)
+		return
+	}
+	for _, share := range q.shareList {
+		if !yield(&share.head, share.waiting.Min) {
+			return
 		}
-		if !ok {
-			continue
-		}
-		if block, name := s.blockAt(now, q, j); block != q.head.block {
-			s.unblock(q, out)
-			q.head.blockType = name
-			s.block(now, q, j, block, out)
-		}
+	}
+}
+
+// headOf is where it is noted that the job is at the head.
+func (j *job) headOf() *head {
+	if j.quota != nil {
+		return &j.quota.head
+	}
+	return &j.queue.head
+}
+
+func (s *State) lookAtHead(now batch.Instant, q *queue, h *head, j *job, ok bool, out *Output) {
+	var ref batch.JobRef
+	if ok {
+		ref = j.first()
+	}
+	if ref != h.ref {
+		s.unblock(h, out)
+		*h = head{ref: ref, since: now, found: h.found}
+	}
+	if !ok {
+		return
+	}
+	if block, name := s.blockAt(now, q, h, j); block != h.block {
+		s.unblock(h, out)
+		h.blockType = name
+		s.block(now, h, j, block, out)
 	}
 }
 
@@ -158,7 +206,7 @@ func (j *job) first() batch.JobRef {
 	return batch.ChildRef(j.ref.ID, int(index))
 }
 
-func (s *State) block(now batch.Instant, q *queue, j *job, block Block, out *Output) {
+func (s *State) block(now batch.Instant, h *head, j *job, block Block, out *Output) {
 	if block == Unblocked {
 		return
 	}
@@ -171,14 +219,14 @@ func (s *State) block(now batch.Instant, q *queue, j *job, block Block, out *Out
 		}
 		j = c
 	}
-	q.head.job, q.head.block, q.head.blockedAt = j, block, now
+	h.job, h.block, h.blockedAt = j, block, now
 	s.put(j, ended{}, out)
 	s.putParent(j, out)
 }
 
-func (s *State) unblock(q *queue, out *Output) {
-	j := q.head.job
-	q.head.job, q.head.block, q.head.blockedAt = nil, Unblocked, 0
+func (s *State) unblock(h *head, out *Output) {
+	j := h.job
+	h.job, h.block, h.blockedAt = nil, Unblocked, 0
 	if j != nil && s.jobs[j.ref] == j && j.state == batch.Runnable {
 		s.put(j, ended{}, out)
 	}
@@ -186,10 +234,12 @@ func (s *State) unblock(q *queue, out *Output) {
 
 // blockAt says what blocks the head of a queue, by the order in which the
 // conditions are looked at: the first one counts.
-func (s *State) blockAt(now batch.Instant, q *queue, j *job) (block Block, name string) {
-	h := &q.head
-	if q.row.ServiceEnvironment != 0 || len(q.environ) == 0 {
-		return Unblocked, "" // nothing starts service jobs yet
+func (s *State) blockAt(now batch.Instant, q *queue, h *head, j *job) (block Block, name string) {
+	if block = s.limitedAt(q, j); block != Unblocked {
+		return block, ""
+	}
+	if len(q.environ) == 0 {
+		return Unblocked, ""
 	}
 	if !slices.ContainsFunc(q.environ, func(e *environment) bool { return e.fleet == nil || e.fleet.row.Invalid == "" }) {
 		h.noHost = 0
@@ -299,13 +349,12 @@ func (s *State) hostless(q *queue, j *job) bool {
 
 // headDue is when something happens to the head of the queue because of the
 // time that it has been there.
-func (q *queue) headDue() (at batch.Instant, ok bool) {
-	h := &q.head
+func (q *queue) headDue(h *head) (at batch.Instant, ok bool) {
 	if h.job == nil {
 		return h.noHost + undeterminedAfter, h.noHost != 0
 	}
 	for _, l := range q.row.TimeLimits {
-		if l.Block == h.block {
+		if l.Block.Reason() == h.block.Reason() {
 			return h.blockedAt + batch.Instant(l.Seconds)*1000, true
 		}
 	}
@@ -315,12 +364,18 @@ func (q *queue) headDue() (at batch.Instant, ok bool) {
 // limitHeads cancels the heads whose time is up.
 func (s *State) limitHeads(now batch.Instant, out *Output) {
 	for _, q := range s.queueList {
-		j := q.head.job
-		if at, ok := q.headDue(); !ok || at > now || j == nil || s.jobs[j.ref] != j || j.state != batch.Runnable {
-			continue
+		for h := range q.heads {
+			j := h.job
+			if at, ok := q.headDue(h); !ok || at > now || j == nil || s.jobs[j.ref] != j || j.state != batch.Runnable {
+				continue
+			}
+			reason, flag := reasonTimeLimit, Cancelled
+			if q.service != nil {
+				reason, flag = reasonServiceTimeLimit, Terminated
+			}
+			reason += h.block.Reason()
+			*h = head{}
+			s.endWaiting(now, j, flag, reason, out)
 		}
-		reason := reasonTimeLimit + q.head.block.Reason()
-		q.head = head{}
-		s.endWaiting(now, j, Cancelled, reason, out)
 	}
 }

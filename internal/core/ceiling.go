@@ -14,6 +14,7 @@ type ceiling struct {
 type place struct {
 	queue *queue
 	share *fairShare // nil in a queue without
+	quota *quotaShare
 }
 
 func (c *ceiling) full() bool { return c != nil && c.running >= c.most }
@@ -47,7 +48,7 @@ func (c *ceiling) wait(j *job, n int) {
 	if c == nil {
 		return
 	}
-	at := place{j.queue, j.share}
+	at := place{j.queue, j.share, j.quota}
 	if c.lines[at] += n; c.lines[at] == 0 {
 		delete(c.lines, at)
 	}
@@ -71,15 +72,18 @@ func (j *job) count(n int32) {
 		return
 	}
 	for at := range c.lines { // in any order: each line is another's business
-		of := at.queue.lineOf(at.share)
+		of := at.queue.lineOf(at)
 		of.Shut(func(k class) bool { return k.ceiling == c }, c.full())
 		at.queue.tellOf(at.share)
 	}
 }
 
-func (q *queue) lineOf(share *fairShare) *line {
-	if share != nil {
-		return &share.waiting
+func (q *queue) lineOf(at place) *line {
+	switch {
+	case at.share != nil:
+		return &at.share.waiting
+	case at.quota != nil:
+		return &at.quota.waiting
 	}
 	return &q.waiting
 }
@@ -110,7 +114,7 @@ func (s *State) checkCeilings(bad func(string, ...any)) {
 				lines[c] = make(map[place]int)
 			}
 			if j.waitsToStart() {
-				lines[c][place{j.queue, j.share}]++
+				lines[c][place{j.queue, j.share, j.quota}]++
 			}
 		}
 		if j.state.Live() {

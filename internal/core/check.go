@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"maps"
 	"slices"
 
 	"github.com/bargehq/barge/internal/batch"
@@ -33,8 +32,8 @@ func (s *State) Check() error {
 		if j.array != nil && j.state != batch.Pending {
 			bad("array job %s is %s", ref, j.state)
 		}
-		if j.attempt > j.maxAttempts {
-			bad("job %s is at attempt %d of %d", ref, j.attempt, j.maxAttempts)
+		if j.tries() > j.maxAttempts {
+			bad("job %s is at attempt %d of %d", ref, j.tries(), j.maxAttempts)
 		}
 		if got := j.parent == nil && j.line().Has(j); got != j.waitsToStart() {
 			bad("job %s (%s) waits in its queue: %t", ref, j.state, got)
@@ -83,23 +82,23 @@ func (s *State) Check() error {
 	s.updates.check(bad)
 	s.checkConsumables(held, bad)
 	s.checkResources(used, bad)
+	s.checkQuotas(bad)
 	queued := 0
 	for _, q := range s.queueList {
 		queued += q.waiting.Len()
 		if err := q.waiting.Check(func(c class) bool { return c.ceiling.full() }); err != nil {
 			bad("queue %s: %w", q.row.Name, err)
 		}
-		s.checkHead(q, bad)
+		for h, line := range q.heads {
+			s.checkHead(q, h, line, bad)
+		}
 		s.checkWhy(q, bad)
 		for _, share := range q.shareList {
 			queued += share.waiting.Len()
-			if share.queue != q || q.shares[share.row.Name] != share {
-				bad("quota share %s is filed under queue %s", share.row.Name, q.row.Name)
-			}
 		}
 		queued += s.checkShares(q, bad)
 		for j := q.jobs.first; j != nil; j = j.behind {
-			if (j.service != nil) != (q.row.ServiceEnvironment != 0) {
+			if (j.service != nil) != (q.service != nil) {
 				bad("job %s is in queue %s, of the other kind", j.ref, q.row.Name)
 			}
 		}
@@ -144,13 +143,13 @@ func (s *State) Fingerprint() uint64 {
 			write(e.fleet.row)
 		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(s.services)) {
-		write(s.services[id])
+	for _, e := range s.serviceList {
+		write(e.row, e.used)
 	}
 	for _, q := range s.queueList {
 		write(q.row, q.waiting.Len())
 		for _, share := range q.shareList {
-			write(share.row, share.waiting.Len())
+			write(share.row, share.waiting.Len(), share.jobs, share.Used, share.live.Len())
 		}
 		for _, share := range q.fairShares() {
 			write(q.shareRow(share), share.waiting.Len(), share.Used(), share.Jobs())
@@ -206,6 +205,10 @@ func (s *State) Fingerprint() uint64 {
 			row.Cost = nil // a pointer
 		}
 		row.Waits = nil // it would be printed as an address
+		if row.Preempt != nil {
+			write(*row.Preempt)
+			row.Preempt = nil // so would it
+		}
 		write(row)
 		if j.waits != nil {
 			write(*j.waits)

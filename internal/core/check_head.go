@@ -5,9 +5,8 @@ import (
 	"github.com/bargehq/barge/internal/core/fit"
 )
 
-// checkHead sees that the block of a queue's head is true, found by trying.
-func (s *State) checkHead(q *queue, bad func(string, ...any)) {
-	h := q.head
+// checkHead sees that the block of a head of a queue is true, found by trying.
+func (s *State) checkHead(q *queue, h *head, line func() (*job, bool), bad func(string, ...any)) {
 	if h.job == nil {
 		if h.block != Unblocked {
 			bad("queue %s has a block and no head", q.row.Name)
@@ -17,9 +16,15 @@ func (s *State) checkHead(q *queue, bad func(string, ...any)) {
 	if q.fair != nil && !q.fair.board.Rolled() {
 		return // after a restart nobody has told the time yet, on which turns depend
 	}
-	j, ok := q.first()
+	j, ok := line()
 	if !ok || j.first() != h.ref || h.job.ref != h.ref || s.jobs[h.ref] != h.job || h.job.state != batch.Runnable {
 		bad("queue %s is blocked by job %s, which is not at its head", q.row.Name, h.ref)
+		return
+	}
+	if h.block >= ServiceMax {
+		if block := s.limitedAt(q, j); block != h.block {
+			bad("job %s has block %d, not %d", h.ref, h.block, block)
+		}
 		return
 	}
 	over := false
@@ -60,6 +65,9 @@ func (s *State) checkWhy(q *queue, bad func(string, ...any)) {
 		w, ok := s.Why(j.ref)[j.ref]
 		want := LimitQueue
 		first, some := q.first()
+		if j.quota != nil {
+			first, some = j.quota.waiting.Min()
+		}
 		switch {
 		case j.flags&(Cancelled|Terminated) != 0 || q.row.Status != Valid && j.state == batch.Runnable && j.retryAt == 0:
 			want = LimitEnding
@@ -72,13 +80,13 @@ func (s *State) checkWhy(q *queue, bad func(string, ...any)) {
 			}
 		case j.retryAt != 0:
 			want = LimitBackoff
-		case q.row.ServiceEnvironment != 0:
-			want = LimitService
 		case j.parent != nil && !j.parent.waitsToStart():
 			want = LimitArray
 		case some && first.first() == j.ref:
 			want = w.Limit
-			s.checkObstacles(q, first, w.Head, bad)
+			if q.service == nil && q.quota == nil {
+				s.checkObstacles(q, first, w.Head, bad)
+			}
 		}
 		if !ok || w.Limit != want {
 			bad("job %s is said to wait for %s (%t), not for %s", j.ref, w.Limit, ok, want)

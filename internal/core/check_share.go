@@ -25,7 +25,7 @@ func (s *State) checkShares(q *queue, bad func(string, ...any)) (waiting int) {
 			bad("child %s has share %s and priority %d, others than its array job", j.ref, j.share.Name, j.priority)
 		}
 		if j.state.Live() {
-			c[1] += s.shapes.Need(j.shape).MilliVCPU
+			c[1] += s.turnUse(j)
 		}
 		if j.parent == nil && j.waitsToStart() {
 			switch first, ok := j.share.waiting.Min(); {

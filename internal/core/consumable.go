@@ -140,7 +140,8 @@ func (s *State) take(j *job, out *Output) {
 	need := s.shapes.Need(j.shape)
 	j.queue.used = j.queue.used.Add(need)
 	j.count(1)
-	j.useShare(need.MilliVCPU)
+	j.useShare(s.turnUse(j))
+	s.book(j, 1)
 	s.account(s.ledger.Take, j, out)
 }
 
@@ -149,7 +150,8 @@ func (s *State) give(j *job, out *Output) {
 	need := s.shapes.Need(j.shape)
 	j.queue.used = j.queue.used.Sub(need)
 	j.count(-1)
-	j.useShare(-need.MilliVCPU)
+	j.useShare(-s.turnUse(j))
+	s.book(j, -1)
 	s.account(s.ledger.Give, j, out)
 }
 

@@ -44,20 +44,20 @@ func (g *gang) main() *job { return g.nodes[g.row.Main] }
 func (j *job) reserved() bool {
 	p := j.parent
 	return j.isNode() && j.state == batch.Runnable && p.state == batch.Starting && p.gang.ended == nil &&
-		(p.flags|j.flags)&(Terminated|Evicted) == 0
+		(p.flags|j.flags)&(Terminated|Evicted|Preempted) == 0
 }
 
 // stopping reports whether the live attempt has been asked to end.
 func (j *job) stopping() bool {
-	if j.flags&(Terminated|TimedOut|Evicted) != 0 {
+	if j.flags&(Terminated|TimedOut|Evicted|Preempted) != 0 {
 		return true
 	}
-	return j.isNode() && (j.parent.flags&(Terminated|TimedOut|Evicted) != 0 || j.parent.gang.ended != nil)
+	return j.isNode() && (j.parent.flags&(Terminated|TimedOut|Evicted|Preempted) != 0 || j.parent.gang.ended != nil)
 }
 
 // timed reports whether the job has a deadline now.
 func (j *job) timed() bool {
-	return j.state == batch.Running && j.timeout > 0 && j.flags&(TimedOut|Terminated) == 0 &&
+	return j.state == batch.Running && j.timeout > 0 && j.flags&(TimedOut|Terminated|Preempted) == 0 &&
 		(j.gang == nil || j.gang.ended == nil)
 }
 
@@ -222,7 +222,7 @@ func (s *State) nodeEnded(now batch.Instant, n *job, in AttemptEnded, out *Outpu
 	attempt.Cost = s.charge(now, n, end.at, out)
 	out.Changes = append(out.Changes, AttemptPut{attempt})
 	to := batch.Failed
-	if in.ExitCode != nil && *in.ExitCode == 0 && (n.flags|p.flags)&(Terminated|TimedOut) == 0 {
+	if in.ExitCode != nil && *in.ExitCode == 0 && (n.flags|p.flags)&(Terminated|TimedOut) == 0 && !p.ceded(end.at) {
 		to = batch.Succeeded
 	}
 	s.release(n)
@@ -230,7 +230,7 @@ func (s *State) nodeEnded(now batch.Instant, n *job, in AttemptEnded, out *Outpu
 	s.put(n, end, out)
 	delete(s.reasons, n.ref)
 	if n == g.main() {
-		attempt.Job, attempt.Cost = p.seq, nil
+		attempt.Job, attempt.Preempted, attempt.Cost = p.seq, p.ceded(end.at), nil
 		out.Changes = append(out.Changes, AttemptPut{attempt})
 		p.startedAt = n.startedAt
 		s.stopNodes(p, out)
@@ -254,6 +254,8 @@ func (s *State) nodeReason(n *job, told string) string {
 		return s.reasons[n.ref]
 	case p.flags&TimedOut != 0:
 		return reasonTimeout
+	case p.flags&Preempted != 0 && p.gang.ended == nil:
+		return p.preempt.Cause.Reason()
 	case p.flags&Evicted != 0 && p.gang.ended == nil:
 		return hostGone(n.host)
 	case p.gang.ended != nil:
@@ -310,6 +312,7 @@ func (s *State) gangOver(now batch.Instant, p *job, out *Output) {
 	end, decided := *g.ended, p.decided()
 	g.ended = nil
 	p.flags &^= Evicted
+	preempted := s.preempted(p, &end)
 	stoppedByUs := p.flags&(Terminated|TimedOut) != 0
 	if p.flags&Terminated != 0 {
 		end.statusReason = s.reasons[p.ref]
@@ -317,9 +320,15 @@ func (s *State) gangOver(now batch.Instant, p *job, out *Output) {
 	switch {
 	case decided:
 		s.finish(p, batch.Succeeded, end, out)
-	case !stoppedByUs && s.again(p, end):
+	case preempted && !stoppedByUs && p.preempt.spent():
+		s.finish(p, batch.Failed, end, out)
+	case !stoppedByUs && (preempted || s.again(p, end)):
 		p.move(batch.Runnable)
-		s.wait(now, p)
+		if preempted {
+			s.enqueue(p)
+		} else {
+			s.wait(now, p)
+		}
 		end.statusReason = ""
 		s.put(p, end, out)
 		for _, n := range g.nodes {

@@ -127,7 +127,8 @@ type Submit struct {
 	Gang           *Gang
 	Claim          Claim
 	Consumes       []consume.Need // what each attempt takes, of five resources at most
-	Service        *ServiceJob    // of a service job, which has neither definition nor needs
+	Service        *ServiceJob    // of a service job, which has no definition
+	Quota          *QuotaJob      // in a queue with quota shares
 	Fair           *FairJob       // in a queue with a fair-share policy
 	New            NewJob
 }
@@ -163,6 +164,10 @@ type HostLost struct {
 	Name        string // is its name
 }
 
+// AttemptStarting reports that what an attempt needs is being brought together:
+// of a service job, which is Scheduled until then.
+type AttemptStarting struct{ Attempt batch.AttemptID }
+
 // AttemptRunning reports that an attempt runs.
 type AttemptRunning struct {
 	Attempt batch.AttemptID
@@ -196,6 +201,7 @@ func (Cancel) input()             {}
 func (Terminate) input()          {}
 func (HostSeen) input()           {}
 func (HostLost) input()           {}
+func (AttemptStarting) input()    {}
 func (AttemptRunning) input()     {}
 func (AttemptEnded) input()       {}
 func (Tick) input()               {}

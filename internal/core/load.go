@@ -59,8 +59,8 @@ func (l *Loader) ServiceEnvironment(row ServiceEnvironmentRow) { l.s.addServiceE
 
 // QuotaShare adds a quota share, after its queue.
 func (l *Loader) QuotaShare(row QuotaShareRow) error {
-	if l.s.queues[row.Queue] == nil {
-		return fmt.Errorf("quota share %s: no queue %d", row.Name, row.Queue)
+	if q := l.s.queues[row.Queue]; q == nil || q.quota == nil {
+		return fmt.Errorf("quota share %s: no queue %d with quota shares", row.Name, row.Queue)
 	}
 	l.s.addQuotaShare(row)
 	return nil
@@ -87,7 +87,7 @@ func (l *Loader) Queue(row QueueRow) error {
 	if id := row.SchedulingPolicy; id != 0 && l.s.scheduling[id].ID == 0 {
 		return fmt.Errorf("queue %s: no scheduling policy %d", row.Name, id)
 	}
-	if id := row.ServiceEnvironment; id != 0 && l.s.services[id].ID == 0 {
+	if id := row.ServiceEnvironment; id != 0 && l.s.services[id] == nil {
 		return fmt.Errorf("queue %s: no service environment %d", row.Name, id)
 	}
 	l.s.addQueue(row)
@@ -164,6 +164,16 @@ func (l *Loader) Job(row JobRow) error {
 		return nil
 	}
 	j.ceiling = s.ceilingOf(row.Definition, row.DefinitionMax)
+	if row.Kind == Service {
+		j.service = &serviceJob{instances: row.Instances}
+	}
+	if j.preempt = row.Preempt; row.QuotaShare != 0 {
+		i := slices.IndexFunc(q.shareList, func(x *quotaShare) bool { return x.row.ID == row.QuotaShare })
+		if i < 0 {
+			return fmt.Errorf("job %s: no quota share %d", row.Ref, row.QuotaShare)
+		}
+		j.quota = q.shareList[i]
+	}
 	if row.FairShare != 0 {
 		if j.share = l.shares[row.FairShare]; j.share == nil {
 			return fmt.Errorf("job %s: no share %d", row.Ref, row.FairShare)
@@ -187,20 +197,11 @@ func (l *Loader) Job(row JobRow) error {
 	}
 	switch {
 	case row.BlockedAt != 0:
-		q.head = head{ref: row.Ref, since: row.BlockedAt, job: j, blockedAt: row.BlockedAt}
-		q.head.block, q.head.blockType = blockOf(row.StatusReason)
-	case row.StatusReason != "":
+		h := j.headOf()
+		*h = head{ref: row.Ref, since: row.BlockedAt, job: j, blockedAt: row.BlockedAt}
+		h.block, h.blockType = blockOf(row.StatusReason)
+	case row.StatusReason != "" && row.Flags&(Preempted|Terminated) != Preempted:
 		s.reasons[row.Ref] = row.StatusReason
-	}
-	if row.Kind == Service {
-		j.service = &serviceJob{}
-		if row.QuotaShare != 0 {
-			i := slices.IndexFunc(q.shareList, func(x *quotaShare) bool { return x.row.ID == row.QuotaShare })
-			if i < 0 {
-				return fmt.Errorf("job %s: no quota share %d", row.Ref, row.QuotaShare)
-			}
-			j.service.share = q.shareList[i]
-		}
 	}
 	s.add(j)
 	if row.Basket != 0 && s.baskets[row.Basket] == nil {
@@ -215,8 +216,9 @@ func (l *Loader) Job(row JobRow) error {
 		q.used = q.used.Add(row.Needs)
 		j.count(1)
 		if j.share != nil {
-			q.fair.board.Resume(&j.share.Share, row.Needs.MilliVCPU)
+			q.fair.board.Resume(&j.share.Share, s.turnUse(j))
 		}
+		s.book(j, 1)
 		s.ledger.Take(s.baskets[row.Basket])
 		if j.gang != nil {
 			s.networks[row.Gang.Network] = j
@@ -328,6 +330,7 @@ func (l *Loader) State() (*State, error) {
 	}
 	slices.SortFunc(s.sweeps, func(a, b sweep) int { return cmp.Compare(a.parent.seq, b.parent.seq) })
 	l.resumeWaits()
+	s.resumeClaims()
 	for _, e := range s.environmentList {
 		for _, f := range e.hosts.Hosts() {
 			h := s.hosts[f.ID]
@@ -347,6 +350,11 @@ func (l *Loader) State() (*State, error) {
 		}
 		if q.row.Status == Deleting {
 			s.drains = append(s.drains, &drain{queue: q, left: q.jobs.n})
+		}
+		for _, share := range q.shareList {
+			if share.row.Status == Deleting {
+				s.closing = append(s.closing, &drain{queue: q, share: share, left: q.jobs.n})
+			}
 		}
 	}
 	for name, row := range s.consumables {
@@ -415,6 +423,9 @@ func (s *State) Resume(out *Output) {
 				out.Effects = append(out.Effects, h.wish())
 			}
 		}
+	}
+	for _, e := range s.serviceList {
+		s.hostBack(e.host, e.host.Capacity, out)
 	}
 }
 

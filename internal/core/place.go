@@ -46,6 +46,10 @@ func (s *State) Place(now batch.Instant, budget int, out *Output) (more bool) {
 // serve starts what may start of a queue. It returns what is left of the budget,
 // and whether that was enough.
 func (s *State) serve(now batch.Instant, q *queue, budget int, out *Output) (left int, enough bool) {
+	if q.quota != nil || q.service != nil {
+		enough = !s.placeOther(now, q, &budget, out)
+		return budget, enough
+	}
 	for {
 		j, ok := q.first()
 		if !ok {
@@ -99,6 +103,9 @@ func (s *State) roomFor(now batch.Instant, j *job, passes *reservation) (berth, 
 			continue
 		}
 		h := e.hosts.BestFor(j.shape, need)
+		if h != nil && s.keepsOff(h.ID, j, need) {
+			continue
+		}
 		if h != nil && !e.spares(h, need, until, passes) {
 			h = e.hosts.BestWhere(need, func(h *fit.Host) bool { return e.spares(h, need, until, passes) })
 		}
@@ -132,7 +139,11 @@ func (s *State) start(now batch.Instant, j *job, h *host, out *Output) {
 			j = s.newChild(j, index)
 		}
 	}
-	j.move(batch.Starting)
+	if j.service != nil {
+		j.move(batch.Scheduled)
+	} else {
+		j.move(batch.Starting)
+	}
 	s.enqueue(j)
 	j.attempt++
 	j.scheduled = now

@@ -66,6 +66,7 @@ func (s *State) stepUpdateQueue(now batch.Instant, in UpdateQueue, out *Output) 
 	q.row = row
 	s.join(q)
 	s.joinShares(now, q, out)
+	s.joinQuota(q)
 	row.Spec = in.Spec
 	out.Changes = append(out.Changes, QueuePut{row})
 	out.Reply = Reply{ID: row.ID}
@@ -128,6 +129,7 @@ func (s *State) join(q *queue) {
 	for _, id := range q.row.Environments {
 		q.environ = append(q.environ, s.environments[id])
 	}
+	q.service = s.services[q.row.ServiceEnvironment]
 	slices.SortFunc(s.queueList, func(a, b *queue) int {
 		if a.row.Priority != b.row.Priority {
 			return int(b.row.Priority) - int(a.row.Priority)
@@ -139,7 +141,8 @@ func (s *State) join(q *queue) {
 // drain ends, slice by slice, the jobs of a queue that is being deleted.
 type drain struct {
 	queue *queue
-	left  int // how many jobs at the front of the queue's list nobody has seen to
+	share *quotaShare // of it, if only the jobs of that are to end; else nil
+	left  int         // how many jobs at the front of the queue's list nobody has seen to
 }
 
 // drainOn sees to the next slice and removes the queues that are empty. It
@@ -147,23 +150,36 @@ type drain struct {
 func (s *State) drainOn(now batch.Instant, out *Output) (more bool) {
 	budget := maxSlice
 	for _, d := range s.drains {
-		for ; d.left > 0 && d.queue.jobs.first != nil && budget > 0; d.left-- {
-			budget--
-			j := d.queue.jobs.first
-			d.queue.jobs.remove(j) // one that does not end at once goes to the end
-			d.queue.jobs.add(j)
-			switch {
-			case j.isNode(): // its job is in the list too
-			case j.array != nil:
-				s.endArray(now, j, Terminated, reasonQueueDeleted, out)
-			default:
-				s.terminate(now, j, reasonQueueDeleted, out)
-			}
-			s.waitNoMore(now, j, &budget, out)
-		}
-		more = more || d.left > 0 && d.queue.jobs.first != nil
+		more = s.drainSlice(now, d, &budget, out) || more
 	}
 	return more
+}
+
+func (s *State) drainSlice(now batch.Instant, d *drain, budget *int, out *Output) (more bool) {
+	reason := reasonQueueDeleted
+	if d.share != nil {
+		reason = reasonShareDeleted
+	}
+	for ; d.left > 0 && d.queue.jobs.first != nil && *budget > 0; d.left-- {
+		*budget--
+		j := d.queue.jobs.first
+		d.queue.jobs.remove(j) // one that does not end at once goes to the end
+		d.queue.jobs.add(j)
+		switch {
+		case d.share != nil && j.quota != d.share:
+			continue
+		case j.isNode(): // its job is in the list too
+		case j.array != nil:
+			s.endArray(now, j, Terminated, reason, out)
+		default:
+			s.terminate(now, j, reason, out)
+		}
+		s.waitNoMore(now, j, budget, out)
+	}
+	if d.queue.jobs.first == nil {
+		d.left = 0
+	}
+	return d.left > 0
 }
 
 // waitNoMore makes a job that depends on others wait for them no more. On AWS a
@@ -202,7 +218,7 @@ func (s *State) removeQueue(q *queue, out *Output) {
 	for _, share := range slices.Clone(q.shareList) { // they go with it
 		s.dropShare(share, out)
 	}
-	s.closing = slices.DeleteFunc(s.closing, func(share *quotaShare) bool { return share.queue == q })
+	s.closing = slices.DeleteFunc(s.closing, func(d *drain) bool { return d.queue == q })
 	delete(s.queues, q.row.ID)
 	delete(s.queueNames, q.row.Name)
 	s.queueList = slices.DeleteFunc(s.queueList, func(other *queue) bool { return other == q })

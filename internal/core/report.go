@@ -28,9 +28,16 @@ func (s *State) attemptOf(id batch.AttemptID) *job {
 	return j
 }
 
+func (s *State) stepAttemptStarting(in AttemptStarting, out *Output) {
+	if j := s.attemptOf(in.Attempt); j != nil && j.state == batch.Scheduled {
+		j.move(batch.Starting)
+		s.put(j, ended{}, out)
+	}
+}
+
 func (s *State) stepAttemptRunning(in AttemptRunning, out *Output) {
 	j := s.attemptOf(in.Attempt)
-	if j == nil || j.state != batch.Starting {
+	if j == nil || j.state != batch.Starting && j.state != batch.Scheduled {
 		return
 	}
 	if j.isNode() {
@@ -73,6 +80,10 @@ func (s *State) stepAttemptEnded(now batch.Instant, in AttemptEnded, out *Output
 		end.statusReason = hostGone(j.host)
 	}
 	j.flags &^= Evicted
+	if in.StoppedAt != 0 {
+		end.at = in.StoppedAt
+	}
+	preempted := s.preempted(j, &end)
 	stopped := in.StoppedAt
 	if stopped == 0 {
 		stopped = now
@@ -80,7 +91,7 @@ func (s *State) stepAttemptEnded(now batch.Instant, in AttemptEnded, out *Output
 	cost := s.charge(now, j, stopped, out)
 	out.Changes = append(out.Changes, AttemptPut{AttemptRow{
 		Job: j.seq, Number: j.attempt, Host: j.host.ID, StartedAt: in.StartedAt, StoppedAt: stopped,
-		ExitCode: in.ExitCode, Reason: in.Reason, StatusReason: end.statusReason, Containers: in.Containers, Usage: in.Usage, Cost: cost,
+		ExitCode: in.ExitCode, Reason: in.Reason, StatusReason: end.statusReason, Containers: in.Containers, Usage: in.Usage, Cost: cost, Preempted: preempted,
 	}})
 	s.deadlines.Remove(j)
 	j.host.release(j, s.shapes.Need(j.shape))
@@ -89,6 +100,10 @@ func (s *State) stepAttemptEnded(now batch.Instant, in AttemptEnded, out *Output
 
 	stoppedByUs := j.flags&(Terminated|TimedOut) != 0
 	switch {
+	case preempted && !stoppedByUs && !j.preempt.spent():
+		s.toQueue(j, end, out, s.enqueue)
+	case preempted && !stoppedByUs:
+		s.finish(j, batch.Failed, end, out)
 	case in.ExitCode != nil && *in.ExitCode == 0 && !stoppedByUs:
 		s.finish(j, batch.Succeeded, end, out)
 	case !stoppedByUs && s.again(j, end):
@@ -103,12 +118,16 @@ func (s *State) again(j *job, end ended) bool {
 	if end.exitCode != nil {
 		e.ExitCode = strconv.Itoa(int(*end.exitCode))
 	}
-	return retry.Again(s.policies[int64(j.policy)].Rules, int(j.attempt), int(j.maxAttempts), e)
+	return retry.Again(s.policies[int64(j.policy)].Rules, int(j.tries()), int(j.maxAttempts), e)
 }
 
 // retry puts the job back into its queue, at once or after a pause, unless it
 // belongs to an array whose waiting children were ended meanwhile.
 func (s *State) retry(now batch.Instant, j *job, end ended, out *Output) {
+	s.toQueue(j, end, out, func(j *job) { s.wait(now, j) })
+}
+
+func (s *State) toQueue(j *job, end ended, out *Output, enqueue func(*job)) {
 	if p := j.parent; p != nil && p.flags&(Cancelled|Terminated) != 0 {
 		j.flags |= p.flags & (Cancelled | Terminated)
 		end.statusReason = s.reasons[p.ref]
@@ -116,7 +135,7 @@ func (s *State) retry(now batch.Instant, j *job, end ended, out *Output) {
 		return
 	}
 	j.move(batch.Runnable)
-	s.wait(now, j)
+	enqueue(j)
 	end.statusReason = ""
 	s.put(j, end, out)
 	s.putParent(j, out)
@@ -125,7 +144,7 @@ func (s *State) retry(now batch.Instant, j *job, end ended, out *Output) {
 // wait puts a job that is to be tried again into its queue, or lets it wait
 // before.
 func (s *State) wait(now batch.Instant, j *job) {
-	if pause := s.policies[int64(j.policy)].Backoff.After(int(j.attempt)); pause > 0 {
+	if pause := s.policies[int64(j.policy)].Backoff.After(int(j.tries())); pause > 0 {
 		j.retryAt = now + batch.Instant(pause)
 		s.watch(j)
 	}

@@ -4,6 +4,7 @@ import (
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/core/depend"
 	"github.com/bargehq/barge/internal/core/fair"
+	"github.com/bargehq/barge/internal/core/quota"
 	"github.com/bargehq/barge/internal/core/retry"
 )
 
@@ -142,6 +143,7 @@ const (
 	Terminated                   // by TerminateJob
 	TimedOut                     // its attempt ran longer than its timeout
 	Evicted                      // its attempt is stopped because its environment is being deleted
+	Preempted                    // its attempt is stopped to make room for another job
 )
 
 // JobRow is the part of a job that changes, as stored. A child of an array gets
@@ -162,9 +164,11 @@ type JobRow struct {
 	Basket         int64 // BasketRow; zero means no consumable resources
 
 	Kind       Kind
-	Priority   int32 // where the queue has a scheduling policy
-	FairShare  int64 // FairShareRow, which goes when the share is not active any more; zero for none
-	QuotaShare int64 // QuotaShareRow, of a service job; zero for none
+	Priority   int32         // where the queue has a scheduling policy
+	FairShare  int64         // FairShareRow, which goes when the share is not active any more; zero for none
+	QuotaShare int64         // QuotaShareRow; zero for none
+	Instances  quota.Amounts // that a service job needs, by type
+	Preempt    *Preempt      // what there is to say of preemptions; nil for nothing
 
 	// Attempt is the number of the latest attempt, from 1; zero before the
 	// first. Host, StartedAt and ExitCode and Reason speak of that attempt.
@@ -242,7 +246,8 @@ type AttemptRow struct {
 	Usage        *batch.Usage // of all containers; nil if unknown
 	// Cost is the attempt's share of its instance's price; nil if unknown, and
 	// for a multi-node job, whose nodes have it.
-	Cost *batch.Cost
+	Cost      *batch.Cost
+	Preempted bool // it was stopped to make room for another job
 }
 
 // Change is one row-level fact to persist. Applying a round's changes in order

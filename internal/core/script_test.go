@@ -85,7 +85,7 @@ func (w *world) run(t *testing.T, line string) string {
 	var limits []TimeLimit
 	for limit := range strings.FieldsFuncSeq(args["limit"], func(r rune) bool { return r == ',' }) {
 		block, seconds, _ := strings.Cut(limit, ":")
-		limits = append(limits, TimeLimit{Block: map[string]Block{"max": MaxResource, "requirement": JobRequirement}[block], Seconds: int32(mustInt(t, seconds))})
+		limits = append(limits, TimeLimit{Block: map[string]Block{"max": MaxResource, "requirement": JobRequirement, "service": ServiceMax, "quota": QuotaLimit}[block], Seconds: int32(mustInt(t, seconds))})
 	}
 	switch words[0] {
 	case "environment":
@@ -93,7 +93,7 @@ func (w *world) run(t *testing.T, line string) string {
 	case "queue":
 		in = CreateQueue{Name: plain[0], Enabled: args["state"] != "disabled", Priority: int32(num("priority", 1)), Environments: strings.Split(args["on"], ","), SchedulingPolicy: args["policy"], ServiceEnvironment: args["service"], TimeLimits: limits, Settings: QueueSettings{Backfill: args["order"] == "backfill", MaxRunning: int32(num("running", 0)), ShareMaxRunning: int32(num("share-running", 0))}}
 		if args["on"] == "" {
-			in = CreateQueue{Name: plain[0], Enabled: true, SchedulingPolicy: args["policy"], ServiceEnvironment: args["service"]}
+			in = CreateQueue{Name: plain[0], Enabled: true, Priority: int32(num("priority", 0)), SchedulingPolicy: args["policy"], ServiceEnvironment: args["service"], TimeLimits: limits}
 		}
 	case "host":
 		in = HostSeen{Environment: int64(num("environment", 1)), Name: plain[0], Capacity: batch.Resources{MilliVCPU: int64(num("vcpu", 4)) * 1000, MemoryMiB: int64(num("mem", 8192))}}
@@ -108,7 +108,7 @@ func (w *world) run(t *testing.T, line string) string {
 			Needs: batch.Resources{MilliVCPU: int64(num("vcpu", 1)) * 1000, MemoryMiB: int64(num("mem", 128))}, Retry: retry.Policy{Rules: rules(args["rules"]), Backoff: backoff(t, args["backoff"])},
 			MaxRunning: int32(num("running", 0)), Definition: int64(num("definition", 0)), DefinitionMax: int32(num("definition-running", 0)), DependsOn: w.dependencies(t, args["after"], args["each"]), Sequential: args["sequential"] == "yes",
 			Claim: claimOf(args["token"], args["request"]), Consumes: consumes(t, args["consumes"]),
-			Fair: fairJobOf(t, args), Gang: gangOf(t, int32(num("nodes", 0)), int32(num("main", 0)), args["groups"]),
+			Fair: fairJobOf(t, args), Quota: quotaJob(t, args), Gang: gangOf(t, int32(num("nodes", 0)), int32(num("main", 0)), args["groups"]),
 		}
 	case "prune":
 		in = w.prune(num("keep", 0), plain)

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core/fit"
+	"github.com/bargehq/barge/internal/core/quota"
 )
 
 // ServiceEnvironmentRow is a service environment as stored: what a queue of
@@ -12,9 +14,13 @@ type ServiceEnvironmentRow struct {
 	ID        int64
 	Name      string
 	Enabled   bool
-	Spec      []byte // its description as JSON
+	Limits    quota.Amounts // instances that jobs may have at once, of each type or of [AnyInstance]
+	Spec      []byte        // its description as JSON
 	CreatedAt batch.Instant
 }
+
+// AnyInstance is the capacity unit that counts instances of any type.
+const AnyInstance = "NUM_INSTANCES"
 
 // ServiceEnvironmentPut writes a service environment.
 type ServiceEnvironmentPut struct{ Row ServiceEnvironmentRow }
@@ -29,6 +35,7 @@ func (ServiceEnvironmentDelete) change() {}
 type CreateServiceEnvironment struct {
 	Name    string
 	Enabled bool
+	Limits  quota.Amounts
 	Spec    []byte
 }
 
@@ -36,6 +43,7 @@ type CreateServiceEnvironment struct {
 type UpdateServiceEnvironment struct {
 	Name    string
 	Enabled bool
+	Limits  quota.Amounts
 	Spec    []byte
 }
 
@@ -59,26 +67,35 @@ type Kind uint8
 // The kinds.
 const (
 	Plain   Kind = iota // runs on hosts
-	Service             // is handed to a service, which nothing does yet: it waits
+	Service             // takes instances of a service environment
 )
 
 // ServiceJob is what a service job has and no other job.
 type ServiceJob struct {
-	Priority   int32
-	QuotaShare string // name, or empty
+	Priority  int32
+	Instances quota.Amounts // that it needs, by type
 }
 
 // serviceJob is the same in the state.
 type serviceJob struct {
-	share *quotaShare // nil for none
+	instances quota.Amounts
+}
+
+// serviceEnvironment is one with what its jobs take. Its jobs run on one host, the
+// machine of the server, which is there for as long as the environment is and has
+// no row: its id is the environment's, negated.
+type serviceEnvironment struct {
+	row  ServiceEnvironmentRow // without Spec
+	used quota.Amounts         // instances, by type
+	host *host
 }
 
 func (s *State) stepCreateServiceEnvironment(now batch.Instant, in CreateServiceEnvironment, out *Output) *batch.Error {
-	if s.serviceNames[in.Name] != 0 {
+	if s.serviceNames[in.Name] != nil {
 		return batch.Errorf(batch.Conflict, "Object already exists")
 	}
 	s.last.ServiceEnvironment++
-	row := ServiceEnvironmentRow{ID: s.last.ServiceEnvironment, Name: in.Name, Enabled: in.Enabled, Spec: in.Spec, CreatedAt: now}
+	row := ServiceEnvironmentRow{ID: s.last.ServiceEnvironment, Name: in.Name, Enabled: in.Enabled, Limits: in.Limits, Spec: in.Spec, CreatedAt: now}
 	s.addServiceEnvironment(row)
 	out.Changes = append(out.Changes, ServiceEnvironmentPut{row})
 	out.Reply = Reply{ID: row.ID}
@@ -86,38 +103,51 @@ func (s *State) stepCreateServiceEnvironment(now batch.Instant, in CreateService
 }
 
 func (s *State) stepUpdateServiceEnvironment(in UpdateServiceEnvironment, out *Output) *batch.Error {
-	row, ok := s.services[s.serviceNames[in.Name]]
-	if !ok {
+	e := s.serviceNames[in.Name]
+	if e == nil {
 		return batch.Errorf(batch.NotFound, "%s does not exist", in.Name)
 	}
-	row.Enabled = in.Enabled
-	s.addServiceEnvironment(row)
+	e.row.Enabled, e.row.Limits = in.Enabled, in.Limits
+	s.config++
+	row := e.row
 	row.Spec = in.Spec
 	out.Changes = append(out.Changes, ServiceEnvironmentPut{row})
 	return nil
 }
 
 func (s *State) stepDeleteServiceEnvironment(in DeleteServiceEnvironment, out *Output) *batch.Error {
-	row, ok := s.services[s.serviceNames[in.Name]]
+	e := s.serviceNames[in.Name]
 	switch {
-	case !ok:
+	case e == nil:
 		return batch.Errorf(batch.NotFound, "%s does not exist", in.Name)
-	case row.Enabled:
+	case e.row.Enabled:
 		return batch.Errorf(batch.Conflict, "Cannot delete, service environment must be disabled")
-	case slices.ContainsFunc(s.queueList, func(q *queue) bool { return q.row.ServiceEnvironment == row.ID }):
+	case slices.ContainsFunc(s.queueList, func(q *queue) bool { return q.service == e }):
 		return batch.Errorf(batch.Conflict, "Cannot delete, found existing JobQueue relationship")
+	case len(e.host.live) > 0: // of queues that have another environment now
+		return batch.Errorf(batch.Conflict, "Cannot delete, service environment has jobs that run")
 	}
-	delete(s.services, row.ID)
-	delete(s.serviceNames, row.Name)
-	out.Changes = append(out.Changes, ServiceEnvironmentDelete{row.ID})
-	dropTags(Tagged{TagServiceEnvironment, row.ID}, out)
+	delete(s.services, e.row.ID)
+	delete(s.serviceNames, e.row.Name)
+	delete(s.hosts, e.host.ID)
+	s.serviceList = slices.DeleteFunc(s.serviceList, func(x *serviceEnvironment) bool { return x == e })
+	out.Changes = append(out.Changes, ServiceEnvironmentDelete{e.row.ID})
+	dropTags(Tagged{TagServiceEnvironment, e.row.ID}, out)
 	return nil
 }
 
 func (s *State) addServiceEnvironment(row ServiceEnvironmentRow) {
 	row.Spec = nil
-	s.services[row.ID] = row
-	s.serviceNames[row.Name] = row.ID
+	everything := batch.Resources{MilliVCPU: batch.Unlimited, MemoryMiB: batch.Unlimited, GPUs: batch.Unlimited}
+	e := &serviceEnvironment{row: row, host: &host{
+		Host:        fit.Host{ID: -row.ID, Capacity: everything, Free: everything, Ready: true},
+		environment: new(environment), row: HostRow{ID: -row.ID, Name: row.Name, State: HostUp, SeenAt: row.CreatedAt, Capacity: everything}, here: true, live: make(map[*job]*fit.Hold),
+	}}
+	e.host.environment.hosts.Add(&e.host.Host)
+	s.hosts[-row.ID] = e.host
+	s.services[row.ID] = e
+	s.serviceNames[row.Name] = e
+	s.serviceList = append(s.serviceList, e)
 }
 
 // serviceEnvironmentID finds what a queue of service jobs is attached to.
@@ -125,34 +155,22 @@ func (s *State) serviceEnvironmentID(name string) (int64, *batch.Error) {
 	if name == "" {
 		return 0, nil
 	}
-	id := s.serviceNames[name]
-	if id == 0 {
+	e := s.serviceNames[name]
+	if e == nil {
 		return 0, batch.Errorf(batch.NotFound, "Service environments must be created and valid before attaching them to a job queue.")
 	}
-	return id, nil
+	return e.row.ID, nil
 }
 
-// service makes the record of a service job, and refuses jobs in queues of the
-// other kind.
-func (q *queue) service(in *ServiceJob) (*serviceJob, *batch.Error) {
-	switch of := q.row.ServiceEnvironment != 0; {
-	case in == nil && of:
-		return nil, batch.Errorf(batch.Conflict, "JobQueue %s is of type SAGEMAKER_TRAINING and takes service jobs only.", q.row.Name)
-	case in == nil:
-		return nil, nil
-	case !of:
-		return nil, batch.Errorf(batch.Conflict, "JobQueue %s is not of type SAGEMAKER_TRAINING and takes no service jobs.", q.row.Name)
-	case in.QuotaShare == "":
-		return &serviceJob{}, nil
-	}
-	share := q.shares[in.QuotaShare]
+// takes refuses jobs in queues of the other kind.
+func (q *queue) takes(in *ServiceJob) *batch.Error {
 	switch {
-	case share == nil:
-		return nil, batch.Errorf(batch.NotFound, "QuotaShare %s does not exist.", in.QuotaShare)
-	case !share.row.Enabled || share.row.Status != Valid:
-		return nil, batch.Errorf(batch.Conflict, "QuotaShare %s is not in ENABLED state and takes no jobs.", in.QuotaShare)
+	case in == nil && q.service != nil:
+		return batch.Errorf(batch.Conflict, "JobQueue %s is of type SAGEMAKER_TRAINING and takes service jobs only.", q.row.Name)
+	case in != nil && q.service == nil:
+		return batch.Errorf(batch.Conflict, "JobQueue %s is not of type SAGEMAKER_TRAINING and takes no service jobs.", q.row.Name)
 	}
-	return &serviceJob{share: share}, nil
+	return nil
 }
 
 func (s *State) stepUpdateServiceJob(in UpdateServiceJob, out *Output) *batch.Error {
@@ -160,14 +178,21 @@ func (s *State) stepUpdateServiceJob(in UpdateServiceJob, out *Output) *batch.Er
 	if j == nil || j.service == nil {
 		return batch.Errorf(batch.NotFound, "Job %s does not exist or has ended.", in.Job)
 	}
-	waits := j.line().Has(j)
+	line, waits, live := j.line(), j.line().Has(j), j.quota != nil && j.quota.live.Has(j)
 	if waits {
-		j.line().Remove(j)
+		line.Remove(j)
+	}
+	if live {
+		j.quota.live.Remove(j)
 	}
 	j.priority = in.Priority
 	if waits {
-		j.line().Push(j)
+		line.Push(j)
 	}
+	if live {
+		j.quota.live.Push(j)
+	}
+	j.tellShare()
 	s.put(j, ended{}, out)
 	return nil
 }

@@ -50,11 +50,8 @@ type fairShare struct {
 }
 
 // fairPolicy is the fair-share policy by which the queue would give turns to its
-// jobs; nil if there is none. Service jobs do not take turns yet.
+// jobs; nil if there is none.
 func (s *State) fairPolicy(q QueueRow) *fair.Policy {
-	if q.ServiceEnvironment != 0 {
-		return nil
-	}
 	return s.scheduling[q.SchedulingPolicy].Fair
 }
 
@@ -242,6 +239,15 @@ func (q *queue) tellOf(share *fairShare) {
 	q.waiting.Touch()
 }
 
+// turnUse is what counts of a job on hosts in turns: thousandths of vCPUs, and of
+// instances where it needs those.
+func (s *State) turnUse(j *job) int64 {
+	if j.service == nil {
+		return s.shapes.Need(j.shape).MilliVCPU
+	}
+	return 1000 * count(j.service.instances)
+}
+
 // useShare adds to what the share's jobs hold on hosts.
 func (j *job) useShare(milli int64) {
 	if j.share != nil {
@@ -287,7 +293,7 @@ func (s *State) turns(q *queue, yield func(batch.JobRef) bool) {
 			return 0, 0, false
 		}
 		j := line.jobs[n].of
-		return j.seq, s.shapes.Need(j.shape).MilliVCPU, true
+		return j.seq, s.turnUse(j), true
 	}
 	q.fair.board.Front(maxFront, next, func(f *fair.Share, n int) bool { return yield(lines[f].jobs[n].ref) })
 }

@@ -1,6 +1,11 @@
 package core
 
-import "github.com/bargehq/barge/internal/batch"
+import (
+	"slices"
+
+	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core/quota"
+)
 
 // maxFront is how many jobs AWS shows at the front of a queue.
 const maxFront = 100
@@ -20,8 +25,10 @@ type Snapshot struct {
 	Front []Position
 	// Shares are the quota shares by name, each with its first runnable job.
 	Shares []ShareFront
-	// Used is what the queue's jobs on hosts hold.
-	Used batch.Resources
+	// Used is what the queue's jobs on hosts hold, Instances what its service
+	// jobs take, in the capacity units of their environment.
+	Used      batch.Resources
+	Instances quota.Amounts
 	// Uses are the shares of a fair-share policy that hold most of that, and
 	// Using is how many hold any.
 	Uses  []ShareUse
@@ -32,6 +39,7 @@ type Snapshot struct {
 type ShareFront struct {
 	Name  string
 	First []Position
+	Used  quota.Amounts // vCPUs in thousandths
 }
 
 // front remembers the first jobs of a queue, so that a position keeps its time
@@ -51,8 +59,15 @@ func (s *State) Snapshot(queue string) (Snapshot, bool) {
 	}
 	shot := Snapshot{At: s.placedAt, Front: q.front.jobs, Used: q.used}
 	shot.Uses, shot.Using = q.shareUses()
+	if e := q.service; e != nil {
+		for _, h := range e.host.attempts() {
+			if h.queue == q {
+				shot.Instances = shot.Instances.Add(e.counted(h.service.instances), 1)
+			}
+		}
+	}
 	for _, share := range q.shareList {
-		shot.Shares = append(shot.Shares, ShareFront{Name: share.row.Name, First: share.front.jobs})
+		shot.Shares = append(shot.Shares, ShareFront{Name: share.row.Name, First: share.front.jobs, Used: slices.Clone(share.Used)})
 	}
 	return shot, true
 }
@@ -63,7 +78,7 @@ func (s *State) lookAtFronts(now batch.Instant) {
 	for _, q := range s.queueList {
 		q.front.look(q.version(), now, maxFront, func(yield func(batch.JobRef) bool) { s.inOrder(q, yield) })
 		for _, share := range q.shareList {
-			share.front.look(share.waiting.Version(), now, 1, share.inOrder)
+			share.front.look(q.waiting.Version()+share.waiting.Version(), now, 1, share.inOrder)
 		}
 	}
 }
@@ -110,8 +125,12 @@ func (s *State) inOrder(q *queue, yield func(batch.JobRef) bool) {
 			return
 		}
 	}
-	lines := make([][]batch.JobRef, len(q.shareList))
-	for i, share := range q.shareList {
+	if q.quota == nil {
+		return
+	}
+	shares := q.byTurn()
+	lines := make([][]batch.JobRef, len(shares))
+	for i, share := range shares {
 		for ref := range share.inOrder {
 			if lines[i] = append(lines[i], ref); len(lines[i]) == maxFront {
 				break
@@ -134,7 +153,7 @@ func (s *State) inOrder(q *queue, yield func(batch.JobRef) bool) {
 
 func (share *quotaShare) inOrder(yield func(batch.JobRef) bool) {
 	for j := range share.waiting.Sorted {
-		if !yield(j.ref) {
+		if j.array == nil && !yield(j.ref) || j.array != nil && !j.waitingChildren(yield) {
 			return
 		}
 	}

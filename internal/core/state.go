@@ -10,6 +10,7 @@ import (
 	"github.com/bargehq/barge/internal/core/fit"
 	"github.com/bargehq/barge/internal/core/heap"
 	"github.com/bargehq/barge/internal/core/pending"
+	"github.com/bargehq/barge/internal/core/quota"
 	"github.com/bargehq/barge/internal/core/retry"
 )
 
@@ -30,9 +31,10 @@ type State struct {
 	queueNames       map[string]*queue
 	scheduling       map[int64]SchedulingPolicyRow // without Spec
 	schedulingNames  map[string]int64
-	services         map[int64]ServiceEnvironmentRow // without Spec
-	serviceNames     map[string]int64
-	revisions        map[string]int32 // the last one given out, by definition name
+	services         map[int64]*serviceEnvironment
+	serviceNames     map[string]*serviceEnvironment
+	serviceList      []*serviceEnvironment // by id
+	revisions        map[string]int32      // the last one given out, by definition name
 
 	machine machine // what the environments of it share
 
@@ -47,7 +49,8 @@ type State struct {
 	baskets     map[int64][]consume.Need
 	basketNames map[string]int64 // needs as JSON to basket
 
-	costs costs
+	costs      costs
+	quotaNeeds map[fit.Shape]quota.Amounts // of jobs in quota shares, by shape
 
 	placedAt batch.Instant // the time of the latest Place
 	config   uint64        // changes with environments, queues and hosts
@@ -68,7 +71,7 @@ type State struct {
 	newsOf    map[batch.JobRef]*news // the same, by job
 	reviews   []*job                 // array jobs whose dependencies are to be looked at
 	losses    []*host                // hosts whose attempts are being ended
-	closing   []*quotaShare          // that are being deleted
+	closing   []*drain               // quota shares that are being deleted
 	drains    []*drain               // queues that are being deleted
 	evictions []*eviction            // hosts whose jobs are being stopped
 	dues      heap.Heap[*host]       // instances with a deadline, the next one first
@@ -93,6 +96,7 @@ type environment struct {
 type queue struct {
 	row        QueueRow // without Spec
 	environ    []*environment
+	service    *serviceEnvironment // of a queue of service jobs; else nil
 	front      front
 	head       head
 	used       batch.Resources // by jobs on hosts
@@ -100,6 +104,7 @@ type queue struct {
 	jobs       jobs            // all of them
 	shares     map[string]*quotaShare
 	shareList  []*quotaShare // by name
+	quota      *quotaShares  // of a queue with quota shares; its jobs wait there
 	sharesGone uint64        // the versions of those that have been deleted
 	waiting    line          // single jobs, and array jobs with children to start
 	fair       *fairShares   // of a queue with a fair-share policy; its jobs wait there
@@ -117,6 +122,7 @@ type host struct {
 	row         HostRow            // its Capacity is fit.Host's
 	back        bool               // it was lost, and has come back before all that it held has ended
 	live        map[*job]*fit.Hold // its attempts; sorted by seq before an order matters
+	claims      []*claim           // for which it is being cleared
 
 	// Of an instance of a fleet.
 	here      bool          // it has registered since the state was loaded
@@ -156,6 +162,8 @@ type job struct {
 	basket      int32       // of consumable resources
 	service     *serviceJob // nil for other jobs
 	share       *fairShare  // in a queue with a fair-share policy
+	quota       *quotaShare // in a queue with quota shares
+	preempt     *Preempt    // nil where nothing is to be said; never changed, only replaced
 	priority    int32
 	timeout     int32 // seconds
 	attempt     int32
@@ -169,6 +177,7 @@ type job struct {
 	wanted    int64              // how many it is counted for in queue.wants
 	node      pending.Node[*job] // while it waits in a line
 	waitPlace int32              // of a child, in its array's again
+	livePlace int32              // in quota.live
 	duePlace  int32              // in State.deadlines
 }
 
@@ -177,14 +186,15 @@ func NewState() *State {
 	return &State{
 		environments:     make(map[int64]*environment),
 		queues:           make(map[int64]*queue),
+		quotaNeeds:       make(map[fit.Shape]quota.Amounts),
 		hosts:            make(map[int64]*host),
 		jobs:             make(map[batch.JobRef]*job),
 		environmentNames: make(map[string]*environment),
 		queueNames:       make(map[string]*queue),
 		scheduling:       make(map[int64]SchedulingPolicyRow),
 		schedulingNames:  make(map[string]int64),
-		services:         make(map[int64]ServiceEnvironmentRow),
-		serviceNames:     make(map[string]int64),
+		services:         make(map[int64]*serviceEnvironment),
+		serviceNames:     make(map[string]*serviceEnvironment),
 		revisions:        make(map[string]int32),
 		policies:         make(map[int64]retry.Policy),
 		policyNames:      make(map[string]int64),
@@ -260,6 +270,7 @@ func (s *State) addQueue(row QueueRow) *queue {
 	s.queueList = append(s.queueList, q)
 	s.join(q)
 	s.joinShares(0, q, nil)
+	s.joinQuota(q)
 	return q
 }
 
@@ -273,6 +284,9 @@ func (s *State) add(j *job) {
 	if j.share != nil && j.parent == nil {
 		j.queue.fair.board.Count(&j.share.Share, 1)
 	}
+	if j.quota != nil && j.parent == nil {
+		j.quota.jobs++
+	}
 }
 
 // drop forgets a job that has ended.
@@ -284,6 +298,9 @@ func (s *State) drop(j *job) {
 	}
 	if j.share != nil && j.parent == nil {
 		j.queue.fair.board.Count(&j.share.Share, -1)
+	}
+	if j.quota != nil && j.parent == nil {
+		j.quota.jobs--
 	}
 	delete(s.reasons, j.ref)
 }
@@ -350,11 +367,12 @@ func (s *State) row(j *job, e ended) JobRow {
 		ExitCode: e.exitCode, Reason: e.reason, StatusReason: e.statusReason, Cost: j.cost,
 	}
 	if j.service != nil {
-		r.Kind = Service
-		if share := j.service.share; share != nil {
-			r.QuotaShare = share.row.ID
-		}
+		r.Kind, r.Instances = Service, j.service.instances
 	}
+	if j.quota != nil {
+		r.QuotaShare = j.quota.row.ID
+	}
+	r.Preempt = j.preempt
 	if j.share != nil {
 		r.FairShare = j.share.id
 	}
@@ -365,8 +383,11 @@ func (s *State) row(j *job, e ended) JobRow {
 		r.StoppedAt = e.at
 	} else if e.statusReason == "" {
 		r.StatusReason = s.reasons[j.ref]
+		if r.StatusReason == "" && j.flags&Preempted != 0 {
+			r.StatusReason = preempting + j.preempt.Cause.Reason()
+		}
 	}
-	if h := &j.queue.head; h.job == j && j.state == batch.Runnable && r.StatusReason == "" {
+	if h := j.headOf(); h.job == j && j.state == batch.Runnable && r.StatusReason == "" {
 		r.StatusReason, r.BlockedAt = h.block.StatusReason(h.blockType), h.blockedAt
 	}
 	if j.host != nil {

@@ -57,6 +57,8 @@ func (s *State) Step(now batch.Instant, in Input, out *Output) *batch.Error {
 		s.stepLaunchFailed(now, in, out)
 	case HostNotice:
 		s.stepHostNotice(now, in, out)
+	case AttemptStarting:
+		s.stepAttemptStarting(in, out)
 	case AttemptRunning:
 		s.stepAttemptRunning(in, out)
 	case AttemptEnded:

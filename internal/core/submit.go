@@ -1,6 +1,9 @@
 package core
 
-import "github.com/bargehq/barge/internal/batch"
+import (
+	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core/quota"
+)
 
 // stepSubmit admits a job. It is runnable at once, or pending where it depends on
 // something, so Submitted is never stored. An array job is Pending while its
@@ -17,7 +20,10 @@ func (s *State) stepSubmit(now batch.Instant, in Submit, out *Output) *batch.Err
 	if !q.row.Enabled {
 		return batch.Errorf(batch.Conflict, "JobQueue %s is not in ENABLED state and takes no jobs.", in.Queue)
 	}
-	service, err := q.service(in.Service)
+	if err := q.takes(in.Service); err != nil {
+		return err
+	}
+	quotaShare, err := q.quotaFor(in.Quota)
 	if err != nil {
 		return err
 	}
@@ -39,10 +45,18 @@ func (s *State) stepSubmit(now batch.Instant, in Submit, out *Output) *batch.Err
 		ref: ref, seq: s.last.Job, definition: in.Definition, queue: q, createdAt: now,
 		shape: s.shapes.Of(in.Needs), policy: int32(s.policyOf(in.Retry, out)), timeout: in.TimeoutSeconds,
 		basket:      int32(s.basketOf(in.Consumes, out)),
-		maxAttempts: max(1, in.MaxAttempts), state: batch.Runnable, service: service, share: share,
+		maxAttempts: max(1, in.MaxAttempts), state: batch.Runnable, share: share, quota: quotaShare,
 		ceiling: s.ceilingOf(in.Definition, in.DefinitionMax),
 	}
+	if in.Service != nil {
+		j.service = &serviceJob{instances: in.Service.Instances}
+	}
 	switch {
+	case in.Quota != nil:
+		j.priority = in.Quota.Priority
+		if in.Quota.Retries != quota.Unlimited {
+			j.preempt = &Preempt{Retries: in.Quota.Retries}
+		}
 	case in.Fair != nil:
 		j.priority = in.Fair.Priority
 	case in.Service != nil:

@@ -21,8 +21,10 @@ func (s *State) NextDeadline() (at batch.Instant, ok bool) {
 		at, ok = h.dueAt, true
 	}
 	for _, q := range s.queueList {
-		if next, some := q.headDue(); some && (!ok || next < at) {
-			at, ok = next, true
+		for h := range q.heads {
+			if next, some := q.headDue(h); some && (!ok || next < at) {
+				at, ok = next, true
+			}
 		}
 	}
 	return at, ok

@@ -11,17 +11,19 @@ type Limit string
 
 // What is in the way of a job.
 const (
-	LimitDependencies Limit = "DEPENDENCIES"          // jobs that it depends on have not ended
-	LimitBackoff      Limit = "RETRY_BACKOFF"         // it pauses before it is tried again
-	LimitArray        Limit = "ARRAY_MAX_RUNNING"     // as many children run as may at once
-	LimitQueue        Limit = "QUEUE"                 // another job is at the head of its queue
-	LimitShares       Limit = "COMPUTE_RESERVATION"   // vCPUs are kept for shares that are not active yet
-	LimitConsumable   Limit = "CONSUMABLE_RESOURCES"  // some are not available
-	LimitNetworks     Limit = "NODE_NETWORKS"         // all are used by multi-node jobs
-	LimitEnvironments Limit = "COMPUTE_ENVIRONMENTS"  // none of them takes it now
-	LimitEnding       Limit = "ENDING"                // it is being ended, or its queue is deleted
-	LimitService      Limit = "SERVICE_JOBS_DONT_RUN" // nothing runs service jobs yet
-	LimitNone         Limit = "NONE"                  // it is about to start
+	LimitDependencies Limit = "DEPENDENCIES"         // jobs that it depends on have not ended
+	LimitBackoff      Limit = "RETRY_BACKOFF"        // it pauses before it is tried again
+	LimitArray        Limit = "ARRAY_MAX_RUNNING"    // as many children run as may at once
+	LimitQueue        Limit = "QUEUE"                // another job is at the head of its queue
+	LimitShares       Limit = "COMPUTE_RESERVATION"  // vCPUs are kept for shares that are not active yet
+	LimitConsumable   Limit = "CONSUMABLE_RESOURCES" // some are not available
+	LimitNetworks     Limit = "NODE_NETWORKS"        // all are used by multi-node jobs
+	LimitEnvironments Limit = "COMPUTE_ENVIRONMENTS" // none of them takes it now
+	LimitEnding       Limit = "ENDING"               // it is being ended, or its queue is deleted
+	LimitInstances    Limit = "SERVICE_ENVIRONMENT"  // too few instances are left of its limits, or it is disabled
+	LimitQuota        Limit = "QUOTA_SHARE"          // too little is left of what its share may have
+	LimitPreempting   Limit = "PREEMPTION"           // other jobs are being stopped to make room for it
+	LimitNone         Limit = "NONE"                 // it is about to start
 )
 
 // What is in the way in one environment, besides LimitNone.
@@ -68,6 +70,12 @@ type Head struct {
 	Consumables  []Shortage
 	Block        Block
 	CancelAt     batch.Instant // when a time limit ends it; zero if none does
+
+	// Of service jobs, and in queues with quota shares.
+	Share   string         // the quota share at whose head it is
+	Units   []UnitLimit    // too little is left of these
+	Lent    []Loan         // who uses more than is theirs, where it may have what it needs
+	Victims []batch.JobRef // that are being stopped for it
 }
 
 // Obstacle is what is in the way of a job in one environment of its queue.
@@ -92,7 +100,7 @@ type Shortage struct {
 // asker answers several questions about one moment.
 type asker struct {
 	*State
-	heads map[*queue]*Head
+	heads map[*head]*Head
 }
 
 // Why says why jobs wait that are pending or runnable, as of the latest Place;
@@ -100,7 +108,7 @@ type asker struct {
 // waiting child waits for. It looks at each job and, once, at the environments of
 // its queue, and is only worked out when somebody asks.
 func (s *State) Why(refs ...batch.JobRef) map[batch.JobRef]Waiting {
-	a := asker{s, make(map[*queue]*Head)}
+	a := asker{s, make(map[*head]*Head)}
 	answers := make(map[batch.JobRef]Waiting)
 	for _, ref := range refs {
 		if w, ok := a.why(ref); ok {
@@ -200,17 +208,20 @@ func (s asker) whyQueued(j *job, ref batch.JobRef) Waiting {
 	if q.row.Status != Valid {
 		return Waiting{Limit: LimitEnding}
 	}
-	if q.row.ServiceEnvironment != 0 {
-		return Waiting{Limit: LimitService, Since: j.createdAt}
-	}
 	first, ok := q.first()
+	if j.quota != nil {
+		first, ok = j.quota.waiting.Min()
+	}
 	if !ok {
 		return Waiting{Limit: LimitNone}
 	}
-	h := s.heads[q]
+	h := s.heads[j.headOf()]
 	if h == nil {
 		h = s.whyHead(q, first)
-		s.heads[q] = h
+		if q.service != nil || q.quota != nil {
+			s.whyLimited(first, h)
+		}
+		s.heads[j.headOf()] = h
 	}
 	w := Waiting{Limit: LimitQueue, Head: h}
 	for i, p := range q.front.jobs {
@@ -228,8 +239,9 @@ func (s asker) whyQueued(j *job, ref batch.JobRef) Waiting {
 // whyHead finds, in the order in which Place looks, what is in the way of the
 // head of a queue.
 func (s *State) whyHead(q *queue, j *job) *Head {
-	h := &Head{Job: j.first(), Since: q.head.since, Block: q.head.block}
-	if at, ok := q.headDue(); ok && h.Block != Unblocked {
+	noted := j.headOf()
+	h := &Head{Job: j.first(), Since: noted.since, Block: noted.block}
+	if at, ok := q.headDue(noted); ok && h.Block != Unblocked {
 		h.CancelAt = at
 	}
 	for _, n := range s.baskets[int64(j.basket)] {

@@ -232,6 +232,8 @@ func keyOf(c core.Change) rowKey {
 		return rowKey{9, c.Row.ID}
 	case core.QuotaShareDelete:
 		return rowKey{9, c.ID}
+	case core.QuotaTurn:
+		return rowKey{20, c.ID}
 	case core.OutboxDrop:
 		return rowKey{10, 1} // marks only grow
 	case core.FairSharePut:

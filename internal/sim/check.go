@@ -29,7 +29,7 @@ func (w *World) checkState() {
 func (w *World) checkEdge(row core.JobRow) {
 	old, had := w.rows[row.Seq]
 	switch {
-	case row.Attempt > row.MaxAttempts:
+	case row.Attempt > row.MaxAttempts && row.Preempt == nil && row.Ref.Child >= 0:
 		w.bad("job %s has attempt %d of %d", row.Ref, row.Attempt, row.MaxAttempts)
 	case row.State.Terminal() != (row.StoppedAt != 0):
 		w.bad("job %s is %s and stopped at %d", row.Ref, row.State, row.StoppedAt)

@@ -101,14 +101,14 @@ func (c *clients) again() {
 
 func (c *clients) request() {
 	rng := c.w.rng
-	switch n := rng.IntN(21); {
+	switch n := rng.IntN(24); {
 	case n < 14 || len(c.sent) == 0:
 		c.submit()
 	case n < 17:
 		c.send(core.Cancel{Job: c.someJob(), Reason: "cancelled"}, nil)
 	case n < 19:
 		c.send(core.Terminate{Job: c.someJob(), Reason: "terminated"}, nil)
-	case n == 19 && rng.IntN(3) == 0:
+	case n >= 21:
 		c.services.request()
 	case n == 19 && rng.IntN(4) > 0:
 		c.consumable()

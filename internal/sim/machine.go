@@ -99,6 +99,9 @@ func (m *machine) kill(which func(*process) bool) {
 
 // environmentOf returns whose a host is.
 func (m *machine) environmentOf(host int64) int64 {
+	if host < 0 {
+		return host // of a service environment, which is its own
+	}
 	rows, err := m.w.store.Hosts(context.Background(), []int64{host})
 	if err != nil || len(rows) != 1 {
 		m.w.bad("host %d is not stored (%v)", host, err)

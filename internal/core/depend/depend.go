@@ -41,7 +41,7 @@ func OutcomeOf(s batch.JobState) Outcome {
 		return Succeeded
 	case batch.Failed:
 		return Failed
-	case batch.Submitted, batch.Pending, batch.Runnable, batch.Starting, batch.Running:
+	case batch.Submitted, batch.Pending, batch.Runnable, batch.Scheduled, batch.Starting, batch.Running:
 	}
 	return Open
 }

@@ -104,6 +104,9 @@ func (x *Index) miss(shape Shape) {
 	x.missed[shape] = x.freed
 }
 
+// Freed changes whenever something has become free, or a host ready.
+func (x *Index) Freed() uint64 { return x.freed }
+
 // Most is the most of each amount that is free on a ready host, and that one has.
 func (x *Index) Most() (free, capacity batch.Resources) {
 	if x.ready != nil {

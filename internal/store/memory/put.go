@@ -90,7 +90,7 @@ func (s *Store) put(c core.Change) error {
 		drop(s, s.claims, c.Token)
 	case core.SchedulingPolicyPut, core.SchedulingPolicyDelete, core.TagsPut, core.FairSharePut, core.FairShareDelete:
 		return s.putResource(c)
-	case core.ServiceEnvironmentPut, core.ServiceEnvironmentDelete, core.QuotaSharePut, core.QuotaShareDelete:
+	case core.ServiceEnvironmentPut, core.ServiceEnvironmentDelete, core.QuotaSharePut, core.QuotaTurn, core.QuotaShareDelete:
 		return s.putService(c)
 	case core.FleetPut, core.FleetDrop, core.DecisionPut:
 		return s.putFleet(c)
@@ -173,8 +173,11 @@ func (s *Store) dropJob(c core.JobDrop) error {
 }
 
 func (s *Store) putAttempt(r core.AttemptRow) error {
-	if err := errors.Join(key(int64(r.Number)), key(r.Host)); err != nil {
+	if err := key(int64(r.Number)); err != nil {
 		return err
+	}
+	if r.Host == 0 {
+		return fmt.Errorf("attempt %d of job %d has no host", r.Number, r.Job)
 	}
 	if r.StoppedAt == 0 {
 		return fmt.Errorf("attempt %d of job %d has no end", r.Number, r.Job)
@@ -224,7 +227,7 @@ func checkJob(r core.JobRow) error {
 		{int(r.State) < batch.JobStates, "a state"},
 		{r.State.Terminal() == (r.StoppedAt != 0), "an end exactly in a terminal state"},
 		{!r.State.Live() || r.Attempt > 0 && r.Host != 0, "an attempt on a host while it is live"},
-		{r.Attempt >= 0 && r.Attempt <= r.MaxAttempts, "no more attempts than allowed"},
+		{r.Attempt >= 0 && (r.Attempt <= r.MaxAttempts || r.Preempt != nil || r.Ref.Child < 0), "no more attempts than allowed"},
 		{r.Gang == nil || !array && r.Ref.Child == 0, "a gang only if it is no array job, child or node"},
 		{!array || r.Ref.Child == 0 && r.Attempt == 0, "an array job to be no child and to have no attempt"},
 		{!array || r.State == batch.Pending || r.State.Terminal(), "an array job to be pending or ended"},

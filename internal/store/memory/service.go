@@ -30,8 +30,13 @@ func (s *Store) putService(c core.Change) error {
 		})); err != nil {
 			return err
 		}
+		r.Turn = s.shares[r.ID].Turn
 		set(s, s.shares, r.ID, r)
 		s.last.QuotaShare = max(s.last.QuotaShare, r.ID)
+	case core.QuotaTurn:
+		r := s.shares[c.ID]
+		r.Turn = c.Turn
+		set(s, s.shares, c.ID, r)
 	case core.QuotaShareDelete:
 		remove(s, s.shares, c.ID)
 		s.last.QuotaShare = max(s.last.QuotaShare, c.ID)

@@ -25,7 +25,7 @@ type writer struct {
 	host, putClaim, dropClaim                  *statement
 	consumable, deleteConsumable, basket       *statement
 	schedulingPolicy, dropSchedulingPolicy     *statement
-	serviceEnvironment, quotaShare             *statement
+	serviceEnvironment, quotaShare, quotaTurn  *statement
 	fairShare, deleteFairShare, cost           *statement
 	deleteServiceEnvironment, deleteQuotaShare *statement
 	fleet, dropFleet, decision, dropDecisions  *statement
@@ -49,13 +49,13 @@ func (w *writer) prepare(ctx context.Context) error {
 			WHERE round = ?1 - 1`},
 		{&w.insertJob, jobWidth, `INSERT INTO jobs (` + strings.ReplaceAll(jobColumns, "j.", "") + `)
 			VALUES (` + parameters(jobWidth) + `)`},
-		{&w.updateJob, 24, `UPDATE jobs SET state = ?, flags = ?, priority = ?, attempt = ?, host = ?, scheduled_at = ?, started_at = ?, stopped_at = ?,
+		{&w.updateJob, 25, `UPDATE jobs SET state = ?, flags = ?, priority = ?, attempt = ?, host = ?, scheduled_at = ?, started_at = ?, stopped_at = ?,
 			exit_code = ?, reason = ?, status_reason = ?, next = ?, rest = ?, rest_at = ?, counts = ?, gang = ?,
 			retry_at = ?, waits = ?, rest_reason = ?, failed = ?, blocked_at = ?,
-			cost = ?, on_demand = ?
+			cost = ?, on_demand = ?, preempt = ?
 			WHERE seq = ? AND (state < 6 OR child < 0)`},
 		{&w.insertSpec, 5, `INSERT INTO job_specs (seq, queue, name, share, spec) VALUES (?, ?, ?, ?, ?)`},
-		{&w.attempt, 12, replace("attempts", attemptColumns, 2)},
+		{&w.attempt, 13, replace("attempts", attemptColumns, 2)},
 		{&w.environment, 9, replace("environments", environmentColumns, 1)},
 		{&w.queue, 14, replace("queues", queueColumns, 1)},
 		{&w.definition, 6, replace("definitions", definitionColumns, 1)},
@@ -76,9 +76,10 @@ func (w *writer) prepare(ctx context.Context) error {
 		{&w.consumable, 7, replace("consumables", consumableColumns, 1)},
 		{&w.deleteConsumable, 1, `DELETE FROM consumables WHERE id = ?`},
 		{&w.basket, 2, replace("baskets", basketColumns, 1)},
-		{&w.serviceEnvironment, 5, replace("service_environments", serviceEnvironmentColumns, 1)},
+		{&w.serviceEnvironment, 6, replace("service_environments", serviceEnvironmentColumns, 1)},
 		{&w.deleteServiceEnvironment, 1, `DELETE FROM service_environments WHERE id = ?`},
-		{&w.quotaShare, 7, replace("quota_shares", quotaShareColumns, 1)},
+		{&w.quotaShare, 9, strings.TrimSuffix(replace("quota_shares", quotaShareColumns, 1), ", turn = excluded.turn")},
+		{&w.quotaTurn, 2, `UPDATE quota_shares SET turn = ?2 WHERE id = ?1`},
 		{&w.deleteQuotaShare, 1, `DELETE FROM quota_shares WHERE id = ?`},
 		{&w.fairShare, 7, replace("fair_shares", fairShareColumns, 1)},
 		{&w.deleteFairShare, 1, `DELETE FROM fair_shares WHERE id = ?`},
@@ -230,7 +231,7 @@ func highest(changes []core.Change) (top core.Counters) {
 			top.SchedulingPolicy = max(top.SchedulingPolicy, c.Row.ID)
 		case core.SchedulingPolicyDelete: // it may have been made in the same round
 			top.SchedulingPolicy = max(top.SchedulingPolicy, c.ID)
-		case core.TagsPut, core.FleetPut, core.FleetDrop, core.DecisionPut:
+		case core.TagsPut, core.FleetPut, core.FleetDrop, core.DecisionPut, core.QuotaTurn:
 		}
 	}
 	return top
@@ -251,7 +252,7 @@ func (w *writer) put(c core.Change) error {
 		}
 		cost, onDemand := encodeCost(r.Cost)
 		_, err = w.attempt.run(r.Job, int64(r.Number), r.Host, int64(r.StartedAt), int64(r.StoppedAt),
-			code(r.ExitCode), nullable(r.Reason), nullable(r.StatusReason), blob(r.Containers), usage, cost, onDemand)
+			code(r.ExitCode), nullable(r.Reason), nullable(r.StatusReason), blob(r.Containers), usage, cost, onDemand, flag(r.Preempted))
 	case core.EnvironmentPut:
 		r := &c.Row
 		_, err = w.environment.run(r.ID, r.Name, flag(r.Enabled), int64(r.Status), r.MaxVCPU, flag(r.Machine), int64(r.Fargate), blob(r.Spec), int64(r.CreatedAt))
@@ -304,7 +305,7 @@ func (w *writer) put(c core.Change) error {
 		err = w.putFairShare(c)
 	case core.FleetPut, core.FleetDrop, core.DecisionPut:
 		err = w.putFleet(c)
-	case core.ServiceEnvironmentPut, core.ServiceEnvironmentDelete, core.QuotaSharePut, core.QuotaShareDelete:
+	case core.ServiceEnvironmentPut, core.ServiceEnvironmentDelete, core.QuotaSharePut, core.QuotaTurn, core.QuotaShareDelete:
 		err = w.putService(c)
 	default:
 		err = w.putOther(c)
@@ -331,11 +332,15 @@ func (w *writer) putJob(r *core.JobRow, first *core.NewJob) error {
 		return err
 	}
 	cost, onDemand := encodeCost(r.Cost)
+	instances, preempt, err := encodeService(r)
+	if err != nil {
+		return err
+	}
 	if first == nil {
 		n, failure := w.updateJob.run(int64(r.State), int64(r.Flags), int64(r.Priority), int64(r.Attempt), r.Host, int64(r.ScheduledAt),
 			int64(r.StartedAt), int64(r.StoppedAt), code(r.ExitCode), nullable(r.Reason), nullable(r.StatusReason),
 			int64(r.Next), int64(r.Rest), int64(r.RestAt), counts, gang,
-			retryAt, waits, restReason, failed, moment(r.BlockedAt), cost, onDemand, r.Seq)
+			retryAt, waits, restReason, failed, moment(r.BlockedAt), cost, onDemand, preempt, r.Seq)
 		if failure != nil || n == 1 {
 			return failure
 		}
@@ -349,7 +354,7 @@ func (w *writer) putJob(r *core.JobRow, first *core.NewJob) error {
 		code(r.ExitCode), nullable(r.Reason), nullable(r.StatusReason),
 		int64(r.Size), int64(r.Next), int64(r.Rest), int64(r.RestAt), counts, gang,
 		retryAt, waits, maxRunning, restReason, failed,
-		int64(r.Kind), int64(r.Priority), r.QuotaShare, moment(r.BlockedAt), r.FairShare, cost, onDemand, positive(r.DefinitionMax)); err != nil {
+		int64(r.Kind), int64(r.Priority), r.QuotaShare, moment(r.BlockedAt), r.FairShare, cost, onDemand, positive(r.DefinitionMax), instances, preempt); err != nil {
 		return err
 	}
 	if first == nil {

@@ -100,7 +100,7 @@ func loadJobs(ctx context.Context, c *conn, l *core.Loader, queues []core.QueueR
 	for _, q := range queues {
 		whole, single := []batch.JobState{batch.Submitted, batch.Pending}, []batch.JobState{batch.Runnable, batch.Starting, batch.Running}
 		if q.ServiceEnvironment != 0 { // few, and with more to say
-			whole, single = append(whole, single...), nil
+			whole, single = append(append(whole, batch.Scheduled), single...), nil
 		}
 		for _, state := range whole {
 			if err := feed(ctx, c, `SELECT `+jobColumns+` FROM jobs j INDEXED BY jobs_by_queue
@@ -151,17 +151,17 @@ func loadJobs(ctx context.Context, c *conn, l *core.Loader, queues []core.QueueR
 // core keeps of them is read.
 func loadSingle(ctx context.Context, c *conn, to func(core.JobRow) error, queue int64, state batch.JobState) error {
 	return c.query(ctx, `SELECT seq, id, definition, flags, vcpu, memory, gpus, max_attempts, policy, timeout, basket, created_at,
-		attempt, host, scheduled_at, started_at, status_reason, gang, retry_at, blocked_at, priority, fair_share, cost, on_demand, definition_max FROM jobs INDEXED BY jobs_by_queue
+		attempt, host, scheduled_at, started_at, status_reason, gang, retry_at, blocked_at, priority, fair_share, cost, on_demand, definition_max, quota_share, preempt FROM jobs INDEXED BY jobs_by_queue
 		WHERE child = 0 AND queue = ? AND state = ? ORDER BY seq`, func(r record) error {
 		j := core.JobRow{
 			Seq: r.int(0), Queue: queue, Definition: r.int(2), State: state, Flags: core.Flags(r.int(3)),
 			Needs:       batch.Resources{MilliVCPU: r.int(4), MemoryMiB: r.int(5), GPUs: r.int(6)},
 			MaxAttempts: r.int32(7), Policy: r.int(8), TimeoutSeconds: r.int32(9), Basket: r.int(10), CreatedAt: r.instant(11),
 			Attempt: r.int32(12), Host: r.int(13), ScheduledAt: r.instant(14), StartedAt: r.instant(15), StatusReason: r.text(16),
-			RetryAt: r.instant(18), BlockedAt: r.instant(19), Priority: r.int32(20), FairShare: r.int(21), Cost: r.cost(22), DefinitionMax: r.int32(24),
+			RetryAt: r.instant(18), BlockedAt: r.instant(19), Priority: r.int32(20), FairShare: r.int(21), Cost: r.cost(22), DefinitionMax: r.int32(24), QuotaShare: r.int(25),
 		}
 		copy(j.Ref.ID[:], r.bytes(1))
-		if err := decodeGang(r.text(17), &j); err != nil {
+		if err := errors.Join(decodeGang(r.text(17), &j), decodeService("", r.text(26), &j)); err != nil {
 			return err
 		}
 		return to(j)

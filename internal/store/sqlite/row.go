@@ -93,9 +93,9 @@ const jobColumns = `j.seq, j.id, j.child, j.queue, j.definition, j.state, j.flag
 	j.max_attempts, j.policy, j.timeout, j.basket, j.created_at, j.attempt, j.host, j.scheduled_at, j.started_at, j.stopped_at, j.exit_code,
 	j.reason, j.status_reason, j.size, j.next, j.rest, j.rest_at, j.counts, j.gang,
 	j.retry_at, j.waits, j.max_running, j.rest_reason, j.failed,
-	j.kind, j.priority, j.quota_share, j.blocked_at, j.fair_share, j.cost, j.on_demand, j.definition_max`
+	j.kind, j.priority, j.quota_share, j.blocked_at, j.fair_share, j.cost, j.on_demand, j.definition_max, j.instances, j.preempt`
 
-const jobWidth = 42
+const jobWidth = 44
 
 func decodeJob(r record) (core.JobRow, error) {
 	j := core.JobRow{
@@ -114,6 +114,9 @@ func decodeJob(r record) (core.JobRow, error) {
 	}
 	err := decodeGang(r.text(28), &j)
 	if err != nil {
+		return j, err
+	}
+	if err = decodeService(r.text(42), r.text(43), &j); err != nil {
 		return j, err
 	}
 	if b := r.bytes(30); b != nil {
@@ -208,12 +211,12 @@ func encodeUsage(u *batch.Usage) (driver.Value, error) {
 	return string(text), err
 }
 
-const attemptColumns = `job, number, host, started_at, stopped_at, exit_code, reason, status_reason, containers, usage, cost, on_demand`
+const attemptColumns = `job, number, host, started_at, stopped_at, exit_code, reason, status_reason, containers, usage, cost, on_demand, preempted`
 
 func decodeAttempt(r record) (core.AttemptRow, error) {
 	a := core.AttemptRow{
 		Job: r.int(0), Number: r.int32(1), Host: r.int(2), StartedAt: r.instant(3), StoppedAt: r.instant(4),
-		ExitCode: r.code(5), Reason: r.text(6), StatusReason: r.text(7), Containers: r.bytes(8), Cost: r.cost(10),
+		ExitCode: r.code(5), Reason: r.text(6), StatusReason: r.text(7), Containers: r.bytes(8), Cost: r.cost(10), Preempted: r.int(12) != 0,
 	}
 	if text := r.text(9); text != "" {
 		a.Usage = new(batch.Usage)

@@ -2,12 +2,14 @@ package storetest
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/core"
+	"github.com/bargehq/barge/internal/core/quota"
 	"github.com/bargehq/barge/internal/store"
 )
 
@@ -15,24 +17,30 @@ import (
 // queues on them: "fifo" and "quota" with the quota shares "a" and "b".
 func (w *world) serviceSetUp() {
 	w.t.Helper()
-	w.do(core.CreateServiceEnvironment{Name: "s", Enabled: true, Spec: []byte(`{"s":1}`)},
+	w.do(core.CreateServiceEnvironment{Name: "s", Enabled: true, Limits: instances(2), Spec: []byte(`{"s":1}`)},
 		core.CreateSchedulingPolicy{Name: "quotas"},
 		core.CreateQueue{Name: "fifo", Enabled: true, ServiceEnvironment: "s"},
 		core.CreateQueue{Name: "quota", Enabled: true, ServiceEnvironment: "s", SchedulingPolicy: "quotas"},
-		core.CreateQuotaShare{Queue: "quota", Name: "b", Enabled: true, Spec: []byte(`{"b":1}`)},
-		core.CreateQuotaShare{Queue: "quota", Name: "a", Enabled: true})
+		core.CreateQuotaShare{Queue: "quota", Name: "b", Enabled: true, Rules: lending(1), Spec: []byte(`{"b":1}`)},
+		core.CreateQuotaShare{Queue: "quota", Name: "a", Enabled: true, Rules: lending(1)})
 }
 
 // serviceSubmission is a service job in a quota share, or in none.
 func serviceSubmission(n byte, share string, priority int32) core.Submit {
 	in := core.Submit{
-		ID: id(n), Queue: "fifo", Service: &core.ServiceJob{Priority: priority, QuotaShare: share},
+		ID: id(n), Queue: "fifo", Service: &core.ServiceJob{Priority: priority, Instances: instances(1)},
 		New: core.NewJob{Name: "job-" + string('a'+rune(n)), Share: share, Spec: []byte{'{', n, '}'}},
 	}
 	if share != "" {
-		in.Queue = "quota"
+		in.Queue, in.Quota = "quota", &core.QuotaJob{Share: share, Priority: priority, Retries: priority - 1}
 	}
 	return in
+}
+
+func instances(n int64) quota.Amounts { return quota.Of(quota.Amount{Unit: "ml.m5.large", N: n}) }
+
+func lending(n int64) quota.Rules {
+	return quota.Rules{Limits: instances(n), Strategy: quota.LendAndBorrow, Borrow: quota.Unlimited, InShare: true}
 }
 
 func testService(t *testing.T, h Harness) {
@@ -53,29 +61,38 @@ func testService(t *testing.T, h Harness) {
 		Priority int32
 		Share    int64
 		State    batch.JobState
+		Needs    string
+		Preempt  core.Preempt
 	}
 	var got []what
 	for _, j := range jobs {
-		got = append(got, what{j.Kind, j.Priority, j.QuotaShare, j.State})
+		w := what{j.Kind, j.Priority, j.QuotaShare, j.State, fmt.Sprint(j.Instances), core.Preempt{}}
+		if j.Preempt != nil {
+			w.Preempt = *j.Preempt
+		}
+		got = append(got, w)
 	}
 	same(t, "service jobs", []what{
-		{core.Service, 3, 0, batch.Runnable}, {core.Service, 7, 2, batch.Runnable}, {core.Service, 2, 1, batch.Failed}, {core.Plain, 0, 0, batch.Starting},
+		{core.Service, 3, 0, batch.Scheduled, "[{ml.m5.large 1}]", core.Preempt{}},
+		{core.Service, 7, 2, batch.Runnable, "[{ml.m5.large 1}]", core.Preempt{}},
+		{core.Service, 2, 1, batch.Failed, "[{ml.m5.large 1}]", core.Preempt{Retries: 1}},
+		{core.Plain, 0, 0, batch.Starting, "[]", core.Preempt{}},
 	}, got)
 
 	services := must[[]core.ServiceEnvironmentRow](t)(s.ServiceEnvironments(ctx))
 	same(t, "service environments", []core.ServiceEnvironmentRow{
-		{ID: 1, Name: "s", Enabled: true, Spec: []byte(`{"s":1}`), CreatedAt: services[0].CreatedAt},
+		{ID: 1, Name: "s", Enabled: true, Limits: instances(2), Spec: []byte(`{"s":1}`), CreatedAt: services[0].CreatedAt},
 	}, services)
 	queues := must[[]core.QueueRow](t)(s.Queues(ctx))
 	same(t, "the service environment of a queue", int64(1), queues[0].ServiceEnvironment)
 	quota := queues[2].ID
 	shares := must[[]core.QuotaShareRow](t)(s.QuotaShares(ctx, quota))
 	same(t, "quota shares", []core.QuotaShareRow{
-		{ID: 2, Queue: quota, Name: "a", Enabled: true, CreatedAt: shares[0].CreatedAt},
-		{ID: 1, Queue: quota, Name: "b", Enabled: true, Spec: []byte(`{"b":1}`), CreatedAt: shares[1].CreatedAt},
+		{ID: 2, Queue: quota, Name: "a", Enabled: true, Rules: lending(1), Turn: 1, CreatedAt: shares[0].CreatedAt},
+		{ID: 1, Queue: quota, Name: "b", Enabled: true, Rules: lending(1), Spec: []byte(`{"b":1}`), CreatedAt: shares[1].CreatedAt},
 	}, shares)
 
-	w.do(core.UpdateQuotaShare{Queue: "quota", Name: "a"}, core.DeleteQuotaShare{Queue: "quota", Name: "a"})
+	w.do(core.UpdateQuotaShare{Queue: "quota", Name: "b"}, core.DeleteQuotaShare{Queue: "quota", Name: "b"})
 	w.check()
 	same(t, "the quota shares left", 1, len(must[[]core.QuotaShareRow](t)(s.QuotaShares(ctx, quota))))
 
@@ -83,9 +100,9 @@ func testService(t *testing.T, h Harness) {
 	w.do(core.CreateServiceEnvironment{Name: "short"}, core.DeleteServiceEnvironment{Name: "short"},
 		core.CreateQuotaShare{Queue: "quota", Name: "short"}, core.DeleteQuotaShare{Queue: "quota", Name: "short"})
 	w.check()
-	w.do(core.CreateServiceEnvironment{Name: "next"}, core.CreateQuotaShare{Queue: "quota", Name: "a"})
+	w.do(core.CreateServiceEnvironment{Name: "next"}, core.CreateQuotaShare{Queue: "quota", Name: "b"})
 	w.check()
-	same(t, "the key of a new quota share", int64(4), must[[]core.QuotaShareRow](t)(s.QuotaShares(ctx, quota))[0].ID)
+	same(t, "the key of a new quota share", int64(4), must[[]core.QuotaShareRow](t)(s.QuotaShares(ctx, quota))[1].ID)
 }
 
 // service draws inputs about service jobs.
@@ -106,13 +123,13 @@ func (c *chaos) service(t *rapid.T) {
 			c.try(core.Terminate{Job: batch.JobRef{ID: rapid.SampledFrom(c.jobs).Draw(t, "job").ID}, Kind: core.Service, Reason: "r"})
 		}
 	case 4:
-		c.try(core.CreateQuotaShare{Queue: "quota", Name: share, Enabled: n > 0, Spec: []byte(share)})
+		c.try(core.CreateQuotaShare{Queue: "quota", Name: share, Enabled: n > 0, Rules: lending(int64(n)), Spec: []byte(share)})
 	case 5:
-		c.try(core.UpdateQuotaShare{Queue: "quota", Name: share, Enabled: n > 0, Spec: []byte{byte(n)}})
+		c.try(core.UpdateQuotaShare{Queue: "quota", Name: share, Enabled: n > 0, Rules: lending(int64(n)), Spec: []byte{byte(n)}})
 	case 6:
 		c.try(core.DeleteQuotaShare{Queue: "quota", Name: share})
 	case 7:
-		c.try(core.CreateServiceEnvironment{Name: share, Enabled: n > 0})
+		c.try(core.CreateServiceEnvironment{Name: share, Enabled: n > 0, Limits: instances(int64(n))})
 		c.try(core.UpdateServiceEnvironment{Name: share, Enabled: n > 1, Spec: []byte{byte(n)}})
 		c.try(core.DeleteServiceEnvironment{Name: share})
 	}

@@ -65,18 +65,22 @@ CREATE TABLE service_environments (
     id         INTEGER PRIMARY KEY CHECK (id > 0),
     name       TEXT    NOT NULL UNIQUE,
     enabled    INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+    limits     TEXT    NOT NULL, -- a JSON array of {unit, n}
     spec       BLOB,
     created_at INTEGER NOT NULL
 ) STRICT;
 
+-- turn is the number of the last of the queue's turns that was the share's.
 CREATE TABLE quota_shares (
     id         INTEGER PRIMARY KEY CHECK (id > 0),
     queue      INTEGER NOT NULL REFERENCES queues (id) DEFERRABLE INITIALLY DEFERRED,
     name       TEXT    NOT NULL,
     enabled    INTEGER NOT NULL CHECK (enabled IN (0, 1)),
     status     INTEGER NOT NULL CHECK (status BETWEEN 0 AND 1),
+    rules      TEXT    NOT NULL, -- a JSON object
     spec       BLOB,
     created_at INTEGER NOT NULL,
+    turn       INTEGER NOT NULL,
     UNIQUE (queue, name)
 ) STRICT;
 
@@ -233,7 +237,7 @@ CREATE TABLE jobs (
     quota_share   INTEGER NOT NULL, -- zero for none
     created_at    INTEGER NOT NULL,
 
-    attempt       INTEGER NOT NULL CHECK (attempt BETWEEN 0 AND max_attempts),
+    attempt       INTEGER NOT NULL CHECK (attempt >= 0), -- those that were preempted included
     host          INTEGER NOT NULL,
     scheduled_at  INTEGER NOT NULL,
     started_at    INTEGER NOT NULL,
@@ -259,6 +263,8 @@ CREATE TABLE jobs (
     definition_max INTEGER, -- how many jobs of its definition may run at once
     rest_reason   TEXT,
     failed        BLOB,
+    instances     TEXT,    -- of a service job, as JSON
+    preempt       TEXT,    -- what there is to say of preemptions, as JSON
     blocked_at    INTEGER, -- since when status_reason says what blocks the head of its queue
     cost          INTEGER, -- in billionths of a US dollar; null if unknown
     on_demand     INTEGER, -- what it would have been at on-demand prices
@@ -269,6 +275,7 @@ CREATE TABLE jobs (
     CHECK (size = 0 OR (child = 0 AND state IN (1, 6, 7) AND attempt = 0)),
     CHECK (next BETWEEN 0 AND size),
     CHECK (size = 0 OR rest IN (1, 2, 7)),
+    CHECK (attempt <= max_attempts OR preempt IS NOT NULL OR child < 0),
     CHECK (retry_at IS NULL OR state = 2),
     CHECK (blocked_at IS NULL OR state = 2 AND status_reason IS NOT NULL),
     CHECK (waits IS NULL OR state = 1),
@@ -310,13 +317,14 @@ CREATE INDEX job_shares ON job_specs (queue, share, seq) WHERE share IS NOT NULL
 CREATE TABLE attempts (
     job           INTEGER NOT NULL REFERENCES jobs (seq) DEFERRABLE INITIALLY DEFERRED,
     number        INTEGER NOT NULL CHECK (number > 0),
-    host          INTEGER NOT NULL CHECK (host > 0),
+    host          INTEGER NOT NULL CHECK (host <> 0), -- below zero a service environment
     started_at    INTEGER NOT NULL,
     stopped_at    INTEGER NOT NULL CHECK (stopped_at <> 0),
     exit_code     INTEGER,
     reason        TEXT,
     status_reason TEXT,
     containers    BLOB, -- the ends of several containers, as the API layer writes them
+    preempted     INTEGER NOT NULL CHECK (preempted IN (0, 1)),
     usage         TEXT, -- what they have used, as a JSON object; null if nothing is known
     cost          INTEGER, -- as in jobs
     on_demand     INTEGER,
