@@ -20,6 +20,7 @@ import (
 type settings struct {
 	Secrets string   // see secret.Open
 	Volumes []string // ID=PATH or ID=nfs://SERVER/PATH
+	S3Root  string   // the directory that stands for S3; empty for none
 	JobEnv  []string // NAME=VALUE
 	Nodes   string   // address space of the nodes of multi-node jobs on Docker
 	GPUs    []string // ids
@@ -78,6 +79,7 @@ func (s *settings) machine() (batch.Resources, error) {
 
 func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.Secrets, "secrets", "", "file with the values that jobs name in secrets.valueFrom: a JSON object or lines NAME=VALUE, by ARN or name; or env:PREFIX for variables of the server")
+	f.StringVar(&s.S3Root, "s3-root", "", "directory that stands for S3 in the requests of training jobs: s3://BUCKET/KEY is DIR/BUCKET/KEY")
 	f.StringArrayVar(&s.Volumes, "volume", nil, "directory that stands for a file system of EFS or S3 Files, such as fs-0123=/mnt/x or fs-0123=nfs://server/export; fs-0123/fsap-1=… for an access point; repeatable")
 	f.StringSliceVar(&s.GPUs, "gpus", nil, "GPUs that jobs may have, by index or UUID as nvidia-smi has them, such as 0,1; needs the docker driver")
 	f.StringVar(&s.Capacity, "capacity", s.Capacity, "what managed compute environments without the tag barge:capacity have: unlimited virtual instances, or together what this machine has (host)")

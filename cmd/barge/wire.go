@@ -115,12 +115,20 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *parts, err error)
 	if err != nil {
 		return nil, err
 	}
+	trainingFiles, err := c.training(p.driver.Name())
+	if err != nil {
+		return nil, err
+	}
 	service := batchsvc.New(batchsvc.Options{
+		Training: trainingFiles,
 		Catalog: types,
 		Do:      p.engine.Do, View: p.engine.View, Store: p.store, Scope: c.Scope, Owner: owner,
 		Secret: secrets.Value, Volumes: volumes, JobEnv: jobEnv, MaxProcesses: c.MaxProcesses, NodeSpace: nodes, OnMachine: c.Capacity == "host",
 		Limits: batchsvc.Limits{ArraySize: c.MaxArraySize, Dependencies: c.MaxDependencies, Shares: c.MaxShares},
 	})
+	if err = service.SweepTraining(ctx); err != nil {
+		return nil, fmt.Errorf("remove the files of training jobs that have ended: %w", err)
+	}
 	p.bus = bus.New(bus.Options{
 		Outbox: p.store.Outbox, Render: service.Events, Sinks: eventSinks, Log: log,
 		Delivered: func(ctx context.Context, mark core.Mark) error {
@@ -133,11 +141,15 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *parts, err error)
 		Load: func(ctx context.Context, id batch.AttemptID) (host.Job, error) {
 			t, err := service.Attempt(ctx, id)
 			job := host.Job{Instance: t.Instance, Refused: t.Refused}
+			if t.Files != nil {
+				job.Files = t.Files
+			}
 			for _, c := range t.Containers {
 				job.Containers = append(job.Containers, host.Container(c))
 			}
 			return job, err
 		},
+		Starting: func(id batch.AttemptID) { p.engine.Tell(core.AttemptStarting{Attempt: id}, nil) },
 		Running: func(id batch.AttemptID) {
 			p.engine.Tell(core.AttemptRunning{Attempt: id, At: p.engine.Now()}, nil)
 		},

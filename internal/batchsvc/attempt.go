@@ -13,6 +13,7 @@ import (
 
 	"github.com/bargehq/barge/internal/awsapi/batchapi"
 	"github.com/bargehq/barge/internal/batch"
+	"github.com/bargehq/barge/internal/core"
 	"github.com/bargehq/barge/internal/driver"
 	"github.com/bargehq/barge/internal/store"
 )
@@ -26,6 +27,7 @@ type Task struct {
 	Instance   string // the host's name
 	// Refused is why it cannot be started anywhere, as a status reason.
 	Refused string
+	Files   Files // nil for none
 }
 
 // Container is one container of a task, with its secrets in it. The members are
@@ -59,6 +61,9 @@ func (s *Service) Attempt(ctx context.Context, id batch.AttemptID) (Task, error)
 	c, err := s.context(ctx, jobs[:1])
 	if err != nil {
 		return Task{}, err
+	}
+	if j.Kind == core.Service {
+		return s.serviceAttempt(j, id, c.queues[j.Queue])
 	}
 	spec, err := c.specOf(j)
 	if err != nil {

@@ -19,13 +19,15 @@ const extensionPrefix = "barge:"
 
 // The tags that mean something.
 const (
-	capacityTag     = extensionPrefix + "capacity"
-	clientTokenTag  = extensionPrefix + "client-token"
-	maxPerShareTag  = extensionPrefix + "max-running-per-share"
-	maxRunningTag   = extensionPrefix + "max-running"
-	orderTag        = extensionPrefix + "order"
-	retryBackoffTag = extensionPrefix + "retry-backoff"
-	stopTimeoutTag  = extensionPrefix + "stop-timeout"
+	capacityTag       = extensionPrefix + "capacity"
+	clientTokenTag    = extensionPrefix + "client-token"
+	maxPerShareTag    = extensionPrefix + "max-running-per-share"
+	maxRunningTag     = extensionPrefix + "max-running"
+	preemptRetriesTag = extensionPrefix + "preemption-retries"
+	quotaShareTag     = extensionPrefix + "quota-share"
+	orderTag          = extensionPrefix + "order"
+	retryBackoffTag   = extensionPrefix + "retry-backoff"
+	stopTimeoutTag    = extensionPrefix + "stop-timeout"
 )
 
 // place is a kind of resource that can have tags, in words.
@@ -71,6 +73,8 @@ type extensions struct {
 	backfill      bool
 	backoff       retry.Backoff
 	stopTimeout   time.Duration
+	quotaShare    string
+	preemptions   *int32
 }
 
 // tokenPattern is AWS's for its own client tokens.
@@ -124,6 +128,25 @@ func extensionTable() []extension {
 			set: func(x *extensions, value string) bool {
 				x.backfill = value == "backfill"
 				return x.backfill || value == "strict"
+			},
+		},
+		{
+			name: preemptRetriesTag, on: []place{onJob, onDefinition},
+			values:  "a number from 0 to 1000000",
+			meaning: "In a queue with quota shares the job, or each child of an array job, may be preempted that often and goes back to RUNNABLE, and fails the next time; without the tag it always goes back.",
+			set: func(x *extensions, value string) bool {
+				n, ok := number(value, 1_000_000)
+				x.preemptions = ptr(int32(n))
+				return ok || value == "0"
+			},
+		},
+		{
+			name: quotaShareTag, on: []place{onJob, onDefinition},
+			values:  "the name of a quota share",
+			meaning: "The quota share of the job, in a queue whose scheduling policy has quota shares, where it must be given; such queues can have compute environments, the capacity units of whose quota shares are `vCPU`, `MEMORY` (MiB) and `GPU`, unlimited where a share does not name them.",
+			set: func(x *extensions, value string) bool {
+				x.quotaShare = value
+				return namePattern.MatchString(value)
 			},
 		},
 		{

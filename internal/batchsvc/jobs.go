@@ -139,7 +139,7 @@ func (c *surroundings) detail(j *store.Job) (*batchapi.JobDetail, error) {
 		DependsOn: describedDependencies(spec, j.Ref), JobDefinition: c.s.o.Scope.ARN(batch.ARNJobDefinition, spec.definition.ref()),
 		Parameters: spec.parameters, ArrayProperties: arrayDetail(j), Timeout: spec.timeout(),
 		Tags: orMap(c.tags.over(j.Seq, spec.submit.Tags)), PropagateTags: spec.propagateTags(), PlatformCapabilities: or(spec.definition.req.PlatformCapabilities),
-		EksAttempts: []batchapi.EksAttemptDetail{}, ShareIdentifier: j.Share, SchedulingPriority: describedPriority(j, spec.definition), ConsumableResourceProperties: spec.consumed(),
+		EksAttempts: []batchapi.EksAttemptDetail{}, ShareIdentifier: fairShare(j), SchedulingPriority: describedPriority(j, spec.definition), ConsumableResourceProperties: spec.consumed(),
 	}
 	if node, ok := j.Ref.Node(); ok {
 		spec.describeNode(node, node == int(j.Gang.Main), d)

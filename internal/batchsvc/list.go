@@ -198,7 +198,7 @@ func (s *Service) summary(j *store.Job, d *definition) batchapi.JobSummary {
 		JobArn: s.o.Scope.ARN(batch.ARNJob, j.Ref.String()), JobId: j.Ref.String(), JobName: j.Name,
 		CreatedAt: ptr(int64(j.CreatedAt)), Status: j.State.String(), StatusReason: j.StatusReason,
 		StartedAt: instant(j.StartedAt), StoppedAt: instant(j.StoppedAt),
-		JobDefinition: s.o.Scope.ARN(batch.ARNJobDefinition, d.ref()), ShareIdentifier: j.Share, ScheduledAt: instant(j.ScheduledAt),
+		JobDefinition: s.o.Scope.ARN(batch.ARNJobDefinition, d.ref()), ShareIdentifier: fairShare(j), ScheduledAt: instant(j.ScheduledAt),
 		CapacityUsage: []batchapi.JobCapacityUsageSummary{
 			{CapacityUnit: "VCPU", Quantity: shownVCPU(j.Needs.MilliVCPU)},
 		},

@@ -147,7 +147,7 @@ func environmentNames(d *batchapi.JobQueueDetail) []string {
 // occur: capacity and the configuration of instances are this machine's.
 func timeLimits(d *batchapi.JobQueueDetail) (limits []core.TimeLimit) {
 	for _, a := range d.JobStateTimeLimitActions {
-		for _, block := range []core.Block{core.MaxResource, core.JobRequirement} {
+		for _, block := range []core.Block{core.MaxResource, core.JobRequirement, core.ServiceMax, core.QuotaLimit} {
 			if a.Reason == block.Reason() {
 				limits = append(limits, core.TimeLimit{Block: block, Seconds: *a.MaxTimeSeconds})
 			}

@@ -139,10 +139,6 @@ var queueRules = []rule[queueCheck]{ //nolint:gochecknoglobals // a table that n
 		}, message: "The jobQueueType provided is %s, which is incompatible with the provided computeEnvironmentOrder.",
 		about: func(c queueCheck) string { return c.d.JobQueueType },
 	}, // ours, after that for service environments
-	{
-		broken:  func(c queueCheck) bool { return c.policy != nil && c.policy.QuotaSharePolicy != nil && !c.service() },
-		message: "Quota Management feature is only supported for SageMaker Training job queues.",
-	},
 	{broken: func(c queueCheck) bool {
 		return !c.service() && c.anyAction(func(a batchapi.JobStateTimeLimitAction) bool {
 			return a.Action != batchapi.JobStateTimeLimitActionsActionCancel

@@ -9,6 +9,7 @@ import (
 	"github.com/bargehq/barge/internal/awsapi/batchapi"
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/core"
+	"github.com/bargehq/barge/internal/core/quota"
 )
 
 // sharing is how the jobs of a queue share what it has.
@@ -39,35 +40,69 @@ func (s *Service) sharing(ctx context.Context, q core.QueueRow) (sharing, error)
 	return byShares, nil
 }
 
+// quotaCheck is a quota share, and what its queue counts.
+type quotaCheck struct {
+	*batchapi.QuotaShareDetail
+
+	compute, service bool
+}
+
 // quotaShareRules are the checks of a quota share, new or changed. All texts are
 // ours, but for those that service environments have as well.
-var quotaShareRules = []rule[*batchapi.QuotaShareDetail]{ //nolint:gochecknoglobals // a table that nothing writes
-	{broken: func(d *batchapi.QuotaShareDetail) bool { return len(d.CapacityLimits) == 0 }, message: "Capacitylimits are required."},
-	{broken: func(d *batchapi.QuotaShareDetail) bool { return len(d.CapacityLimits) > maxCapacityLimits }, message: "Number of capacity limits exceeds 5."},
-	{broken: func(d *batchapi.QuotaShareDetail) bool {
+var quotaShareRules = []rule[quotaCheck]{ //nolint:gochecknoglobals // a table that nothing writes
+	{broken: func(d quotaCheck) bool { return len(d.CapacityLimits) == 0 }, message: "Capacitylimits are required."},
+	{broken: func(d quotaCheck) bool { return len(d.CapacityLimits) > maxCapacityLimits }, message: "Number of capacity limits exceeds 5."},
+	{broken: func(d quotaCheck) bool {
 		return slices.ContainsFunc(d.CapacityLimits, func(c batchapi.QuotaShareCapacityLimit) bool { return deref(c.MaxCapacity) <= 0 })
 	}, message: "Max capacity must be more than 0."},
 	{
-		broken:  func(d *batchapi.QuotaShareDetail) bool { return slices.ContainsFunc(d.CapacityLimits, noInstanceType) },
+		broken:  func(d quotaCheck) bool { return slices.ContainsFunc(d.CapacityLimits, d.unknown) },
 		message: "%s is unknown capacity unit",
-		about: func(d *batchapi.QuotaShareDetail) string {
-			return d.CapacityLimits[slices.IndexFunc(d.CapacityLimits, noInstanceType)].CapacityUnit
+		about: func(d quotaCheck) string {
+			return d.CapacityLimits[slices.IndexFunc(d.CapacityLimits, d.unknown)].CapacityUnit
 		},
 	},
-	{broken: func(d *batchapi.QuotaShareDetail) bool {
+	{broken: func(d quotaCheck) bool {
 		return twice(d.CapacityLimits, func(c batchapi.QuotaShareCapacityLimit) string { return c.CapacityUnit })
 	}, message: "Duplicate capacity units are not allowed."},
-	{broken: func(d *batchapi.QuotaShareDetail) bool {
+	{broken: func(d quotaCheck) bool {
 		r := d.ResourceSharingConfiguration
 		return r.Strategy != batchapi.QuotaShareResourceSharingStrategyLendAndBorrow && r.BorrowLimit != nil
 	}, message: "borrowLimit is only valid with strategy LEND_AND_BORROW."},
-	{broken: func(d *batchapi.QuotaShareDetail) bool {
+	{broken: func(d quotaCheck) bool {
 		return deref(d.ResourceSharingConfiguration.BorrowLimit) < unlimited
 	}, message: "borrowLimit must be -1 or more."},
 }
 
-func noInstanceType(c batchapi.QuotaShareCapacityLimit) bool {
-	return !instanceTypePattern.MatchString(c.CapacityUnit)
+// unknown reports whether the limit is of no unit that the queue has: instance types
+// or, with compute environments, what jobs take of them.
+func (d quotaCheck) unknown(c batchapi.QuotaShareCapacityLimit) bool {
+	switch c.CapacityUnit {
+	case core.UnitVCPU, core.UnitMemory, core.UnitGPU:
+		return !d.compute
+	}
+	return !d.service || !instanceTypePattern.MatchString(c.CapacityUnit)
+}
+
+// quotaRules are the settings of a share as the core has them.
+func quotaRules(d *batchapi.DescribeQuotaShareResponse) quota.Rules {
+	r := quota.Rules{InShare: d.PreemptionConfiguration.InSharePreemption == batchapi.QuotaShareInSharePreemptionStateEnabled}
+	amounts := make([]quota.Amount, 0, len(d.CapacityLimits))
+	for _, c := range d.CapacityLimits {
+		a := quota.Amount{Unit: c.CapacityUnit, N: int64(deref(c.MaxCapacity))}
+		if c.CapacityUnit == core.UnitVCPU {
+			a.N *= 1000
+		}
+		amounts = append(amounts, a)
+	}
+	r.Limits = quota.Of(amounts...)
+	switch d.ResourceSharingConfiguration.Strategy {
+	case batchapi.QuotaShareResourceSharingStrategyLend:
+		r.Strategy = quota.Lend
+	case batchapi.QuotaShareResourceSharingStrategyLendAndBorrow:
+		r.Strategy, r.Borrow = quota.LendAndBorrow, deref(d.ResourceSharingConfiguration.BorrowLimit)
+	}
+	return r
 }
 
 // CreateQuotaShare makes a quota share of a queue.
@@ -84,7 +119,7 @@ func (s *Service) CreateQuotaShare(ctx context.Context, in *batchapi.CreateQuota
 		CapacityLimits: in.CapacityLimits, ResourceSharingConfiguration: in.ResourceSharingConfiguration,
 		PreemptionConfiguration: in.PreemptionConfiguration,
 	}
-	if err := check(quotaShareRules, d); err != nil {
+	if err := check(quotaShareRules, quotaCheck{d, true, true}); err != nil {
 		return nil, err
 	}
 	out := &batchapi.CreateQuotaShareResponse{QuotaShareName: in.QuotaShareName}
@@ -100,10 +135,14 @@ func (s *Service) CreateQuotaShare(ctx context.Context, in *batchapi.CreateQuota
 		if kind != byQuota {
 			return invalid("Quota shares can only be created on job queues with a quota share scheduling policy.")
 		}
+		if err = check(quotaShareRules, quotaCheck{d, q.ServiceEnvironment == 0, q.ServiceEnvironment != 0}); err != nil {
+			return err
+		}
+		stored := storedShare(d, in.Tags)
 		out.QuotaShareArn = s.quotaShareARN(q.Name, in.QuotaShareName)
 		_, err = do(core.CreateQuotaShare{
 			Queue: q.Name, Name: in.QuotaShareName, Enabled: in.State != batchapi.QuotaShareStateDisabled,
-			Spec: storedShare(d, in.Tags).AppendJSON(nil),
+			Rules: quotaRules(stored), Spec: stored.AppendJSON(nil),
 		})
 		return err
 	})
@@ -147,12 +186,13 @@ func (s *Service) UpdateQuotaShare(ctx context.Context, in *batchapi.UpdateQuota
 		}
 		set(&d.ResourceSharingConfiguration, in.ResourceSharingConfiguration)
 		set(&d.PreemptionConfiguration, in.PreemptionConfiguration)
-		if err = check(quotaShareRules, d); err != nil {
+		if err = check(quotaShareRules, quotaCheck{d, q.ServiceEnvironment == 0, q.ServiceEnvironment != 0}); err != nil {
 			return err
 		}
+		stored := storedShare(d, old.Tags)
 		out.QuotaShareName, out.QuotaShareArn = row.Name, s.quotaShareARN(q.Name, row.Name)
 		_, err = do(core.UpdateQuotaShare{
-			Queue: q.Name, Name: row.Name, Enabled: enabled(in.State, row.Enabled), Spec: storedShare(d, old.Tags).AppendJSON(nil),
+			Queue: q.Name, Name: row.Name, Enabled: enabled(in.State, row.Enabled), Rules: quotaRules(stored), Spec: stored.AppendJSON(nil),
 		})
 		return err
 	})

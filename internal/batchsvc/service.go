@@ -58,6 +58,8 @@ type Options struct {
 	OnMachine bool
 	// Catalog is the instance types; EC2's where it is nil.
 	Catalog *catalog.Catalog
+	// Training says where training jobs have their files.
+	Training Training
 	// Limits are AWS's where they are zero.
 	Limits Limits
 	// NodeSpace is where the nodes of multi-node jobs get their addresses

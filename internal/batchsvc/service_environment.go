@@ -9,12 +9,13 @@ import (
 	"github.com/bargehq/barge/internal/awsapi/batchapi"
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/core"
+	"github.com/bargehq/barge/internal/core/quota"
 )
 
 // AWS's limit of capacity limits, and the unit that counts instances of any type.
 const (
 	maxCapacityLimits = 5
-	numInstances      = "NUM_INSTANCES"
+	numInstances      = core.AnyInstance
 )
 
 var instanceTypePattern = regexp.MustCompile(`^ml\.[a-z][a-z0-9-]*\.[a-z0-9-]+$`)
@@ -46,6 +47,14 @@ func unknownUnit(c batchapi.CapacityLimit) bool {
 
 func counted(c batchapi.CapacityLimit) bool { return c.CapacityUnit == numInstances }
 
+func instanceLimits(list []batchapi.CapacityLimit) quota.Amounts {
+	amounts := make([]quota.Amount, 0, len(list))
+	for _, c := range list {
+		amounts = append(amounts, quota.Amount{Unit: c.CapacityUnit, N: int64(deref(c.MaxCapacity))})
+	}
+	return quota.Of(amounts...)
+}
+
 // CreateServiceEnvironment makes a service environment, which is valid at once.
 //
 // https://docs.aws.amazon.com/batch/latest/APIReference/API_CreateServiceEnvironment.html
@@ -62,7 +71,8 @@ func (s *Service) CreateServiceEnvironment(ctx context.Context, in *batchapi.Cre
 	d := batchapi.ServiceEnvironmentDetail{ServiceEnvironmentType: in.ServiceEnvironmentType, CapacityLimits: in.CapacityLimits, Tags: in.Tags}
 	err := s.change(ctx, func(do command) error {
 		_, err := do(core.CreateServiceEnvironment{
-			Name: in.ServiceEnvironmentName, Enabled: in.State != batchapi.ServiceEnvironmentStateDisabled, Spec: d.AppendJSON(nil),
+			Name: in.ServiceEnvironmentName, Enabled: in.State != batchapi.ServiceEnvironmentStateDisabled,
+			Limits: instanceLimits(in.CapacityLimits), Spec: d.AppendJSON(nil),
 		})
 		return err
 	})
@@ -100,7 +110,9 @@ func (s *Service) UpdateServiceEnvironment(ctx context.Context, in *batchapi.Upd
 			}
 		}
 		out.ServiceEnvironmentName, out.ServiceEnvironmentArn = row.Name, s.o.Scope.ARN(batch.ARNServiceEnvironment, row.Name)
-		_, err = do(core.UpdateServiceEnvironment{Name: row.Name, Enabled: enabled(in.State, row.Enabled), Spec: d.AppendJSON(nil)})
+		_, err = do(core.UpdateServiceEnvironment{
+			Name: row.Name, Enabled: enabled(in.State, row.Enabled), Limits: instanceLimits(d.CapacityLimits), Spec: d.AppendJSON(nil),
+		})
 		return err
 	})
 	if err != nil {

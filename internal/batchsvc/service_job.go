@@ -4,13 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/bargehq/barge/internal/awsapi/batchapi"
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/core"
+	"github.com/bargehq/barge/internal/core/quota"
 	"github.com/bargehq/barge/internal/core/retry"
 	"github.com/bargehq/barge/internal/store"
+	"github.com/bargehq/barge/internal/training"
 )
 
 // AWS's limits of a service job.
@@ -83,7 +86,7 @@ func isObject(text string) bool {
 	return json.Unmarshal([]byte(text), &members) == nil && members != nil
 }
 
-// SubmitServiceJob admits a service job. It waits: nothing runs service jobs yet.
+// SubmitServiceJob admits a service job.
 //
 // https://docs.aws.amazon.com/batch/latest/APIReference/API_SubmitServiceJob.html
 func (s *Service) SubmitServiceJob(ctx context.Context, in *batchapi.SubmitServiceJobRequest) (*batchapi.SubmitServiceJobResponse, error) {
@@ -101,7 +104,11 @@ func (s *Service) SubmitServiceJob(ctx context.Context, in *batchapi.SubmitServi
 	if err = check(serviceRules, submit); err != nil {
 		return nil, err
 	}
-	cmd := serviceCommand(q.Name, in)
+	r, err := s.trainingRequest(in.ServiceRequestPayload)
+	if err != nil {
+		return nil, err
+	}
+	cmd := s.serviceCommand(q.Name, in, r)
 	if size := len(cmd.New.Spec); size > maxSubmit {
 		return nil, invalid("Job size must be less than %d KiB, got %d KiB", maxSubmit>>10, (size+1023)>>10)
 	}
@@ -121,14 +128,24 @@ func (s *Service) SubmitServiceJob(ctx context.Context, in *batchapi.SubmitServi
 	return &batchapi.SubmitServiceJobResponse{JobArn: s.o.Scope.ARN(batch.ARNServiceJob, id), JobName: in.JobName, JobId: id}, nil
 }
 
-func serviceCommand(queue string, in *batchapi.SubmitServiceJobRequest) core.Submit {
+func (s *Service) serviceCommand(queue string, in *batchapi.SubmitServiceJobRequest, r *training.Request) core.Submit {
 	stored := *in // without what the row says
 	stored.JobName, stored.JobQueue, stored.ClientToken, stored.SchedulingPriority = "", "", "", nil
 	cmd := core.Submit{
 		ID: batch.NewJobID(batch.InstantOf(time.Now())), Queue: queue, MaxAttempts: 1,
-		Service: &core.ServiceJob{Priority: deref(in.SchedulingPriority), QuotaShare: in.QuotaShareName},
+		Service: &core.ServiceJob{Priority: deref(in.SchedulingPriority), Instances: r.Instances()},
+		Needs:   s.instanceSize(r.ResourceConfig.InstanceType),
 		// A queue has shares or quota shares: one index finds either.
 		New: core.NewJob{Name: in.JobName, Share: in.ShareIdentifier + in.QuotaShareName, Spec: stored.AppendJSON(nil)},
+	}
+	switch {
+	case in.ShareIdentifier != "":
+		cmd.Fair = &core.FairJob{Share: in.ShareIdentifier, Priority: deref(in.SchedulingPriority), MaxShares: s.o.Limits.Shares}
+	case in.QuotaShareName != "":
+		cmd.Quota = &core.QuotaJob{Share: in.QuotaShareName, Priority: deref(in.SchedulingPriority), Retries: quota.Unlimited}
+		if p := in.PreemptionConfiguration; p != nil && p.PreemptionRetriesBeforeTermination != nil {
+			cmd.Quota.Retries = *p.PreemptionRetriesBeforeTermination
+		}
 	}
 	if r := in.RetryStrategy; r != nil {
 		cmd.MaxAttempts = deref(r.Attempts)
@@ -139,7 +156,33 @@ func serviceCommand(queue string, in *batchapi.SubmitServiceJobRequest) core.Sub
 	if t := in.TimeoutConfig; t != nil {
 		cmd.TimeoutSeconds = deref(t.AttemptDurationSeconds)
 	}
+	if most := r.StoppingCondition.MaxRuntimeInSeconds; most > 0 && (cmd.TimeoutSeconds == 0 || most < cmd.TimeoutSeconds) {
+		cmd.TimeoutSeconds = most
+	}
 	return cmd
+}
+
+// instanceSize is what a job may use on an instance, whose type is named with
+// SageMaker's prefix; nothing, which is no limit, if the type is not known. GPUs are
+// not handed out.
+func (s *Service) instanceSize(name string) batch.Resources {
+	t := s.o.Catalog.Type(strings.TrimPrefix(name, "ml."))
+	if t == nil {
+		return batch.Resources{}
+	}
+	size := t.Usable()
+	size.GPUs = 0
+	return size
+}
+
+// serviceUse is what a service job takes while it has an attempt.
+func serviceUse(j *store.Job) (used []batchapi.ServiceJobCapacityUsageDetail) {
+	if j.State.Live() {
+		for _, x := range j.Instances {
+			used = append(used, batchapi.ServiceJobCapacityUsageDetail{CapacityUnit: x.Unit, Quantity: ptr(float64(x.N))})
+		}
+	}
+	return used
 }
 
 // serviceJobRef reads the id or ARN of a service job.
@@ -190,11 +233,12 @@ func (s *Service) DescribeServiceJob(ctx context.Context, in *batchapi.DescribeS
 		return nil, err
 	}
 	id := j.Ref.String()
+	attempts, preempted := s.serviceAttempts(&j)
 	return &batchapi.DescribeServiceJobResponse{
 		JobArn: s.o.Scope.ARN(batch.ARNServiceJob, id), JobId: id, JobName: j.Name,
 		JobQueue: s.o.Scope.ARN(batch.ARNJobQueue, queues[0].Name), ServiceJobType: request.ServiceJobType,
 		Status: j.State.String(), StatusReason: j.StatusReason, IsTerminated: given(j.Flags&core.Terminated != 0),
-		Attempts: []batchapi.ServiceJobAttemptDetail{}, CreatedAt: ptr(int64(j.CreatedAt)), ScheduledAt: instant(j.ScheduledAt),
+		Attempts: attempts, LatestAttempt: s.latestServiceAttempt(&j), PreemptionSummary: preempted, CapacityUsage: serviceUse(&j), CreatedAt: ptr(int64(j.CreatedAt)), ScheduledAt: instant(j.ScheduledAt),
 		StartedAt: instant(j.StartedAt), StoppedAt: instant(j.StoppedAt), SchedulingPriority: ptr(j.Priority),
 		ServiceRequestPayload: request.ServiceRequestPayload, ShareIdentifier: request.ShareIdentifier, QuotaShareName: request.QuotaShareName,
 		PreemptionConfiguration: request.PreemptionConfiguration, RetryStrategy: request.RetryStrategy,

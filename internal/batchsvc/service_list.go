@@ -20,12 +20,9 @@ func (s *Service) ListServiceJobs(ctx context.Context, in *batchapi.ListServiceJ
 	}
 	limit := f.Limit
 	f.Limit++
-	var jobs []store.Job
-	// Nothing hands jobs to the service yet, so none has been scheduled.
-	if in.JobStatus != batchapi.ServiceJobStatusScheduled || f.AnyState {
-		if jobs, err = s.o.Store.ListJobs(ctx, f); err != nil {
-			return nil, err
-		}
+	jobs, err := s.o.Store.ListJobs(ctx, f)
+	if err != nil {
+		return nil, err
 	}
 	out := &batchapi.ListServiceJobsResponse{JobSummaryList: []batchapi.ServiceJobSummary{}}
 	if len(jobs) == 0 || jobs[0].Kind != core.Service { // nor is any other of its queue
@@ -51,6 +48,10 @@ func (s *Service) serviceSummary(j *store.Job, kind sharing) batchapi.ServiceJob
 		JobArn: s.o.Scope.ARN(batch.ARNServiceJob, id), JobId: id, JobName: j.Name, ServiceJobType: batchapi.ServiceJobTypeSagemakerTraining,
 		Status: j.State.String(), StatusReason: j.StatusReason, CreatedAt: ptr(int64(j.CreatedAt)), ScheduledAt: instant(j.ScheduledAt),
 		StartedAt: instant(j.StartedAt), StoppedAt: instant(j.StoppedAt), IsTerminated: given(j.Flags&core.Terminated != 0),
+		LatestAttempt: s.latestServiceAttempt(j),
+	}
+	for _, x := range serviceUse(j) {
+		d.CapacityUsage = append(d.CapacityUsage, batchapi.ServiceJobCapacityUsageSummary(x))
 	}
 	if kind == byQuota {
 		d.QuotaShareName = j.Share

@@ -1,12 +1,14 @@
 package batchsvc
 
 import (
+	"cmp"
 	"context"
 	"math"
 
 	"github.com/bargehq/barge/internal/awsapi/batchapi"
 	"github.com/bargehq/barge/internal/core"
 	"github.com/bargehq/barge/internal/core/fair"
+	"github.com/bargehq/barge/internal/core/quota"
 	"github.com/bargehq/barge/internal/store"
 )
 
@@ -40,9 +42,19 @@ func (s *Service) checkShare(ctx context.Context, in *batchapi.SubmitJobRequest)
 		return nil
 	}
 	row, err := s.queueNamed(ctx, in.JobQueue)
+	if err != nil {
+		return err
+	}
+	kind, err := s.sharing(ctx, row)
 	switch {
 	case err != nil:
 		return err
+	case kind == byQuota && in.ShareIdentifier != "":
+		return invalid("shareIdentifier can only be specified for job queues with fair share scheduling policy.")
+	case kind == byQuota && !validPriority(*in.SchedulingPriorityOverride):
+		return invalid("Scheduling priority must be between 0 and 9999.")
+	case kind == byQuota:
+		return nil
 	case row.SchedulingPolicy == 0:
 		return invalid("Job with shareIdentifier or schedulingPriority can onlybe submitted to job queue with fair share scheduling policy.")
 	case in.ShareIdentifier == "":
@@ -70,6 +82,33 @@ func (s *Service) fairJob(in *batchapi.SubmitJobRequest, d *definition) (*core.F
 	return &core.FairJob{Share: in.ShareIdentifier, Priority: *priority, MaxShares: s.o.Limits.Shares}, nil
 }
 
+// quotaJob is what the core is told of a job's quota share, if it has one. The core
+// refuses what its queue does not have.
+func quotaJob(in *batchapi.SubmitJobRequest, d *definition, x extensions) (*core.QuotaJob, error) {
+	if x.quotaShare == "" {
+		if x.preemptions != nil {
+			return nil, badTag(preemptRetriesTag, "is for jobs with tag "+quotaShareTag+" only.")
+		}
+		return nil, nil
+	}
+	j := &core.QuotaJob{Share: x.quotaShare, Retries: quota.Unlimited}
+	if priority := cmp.Or(in.SchedulingPriorityOverride, d.req.SchedulingPriority); priority != nil {
+		j.Priority = *priority
+	}
+	if x.preemptions != nil {
+		j.Retries = *x.preemptions
+	}
+	return j, nil
+}
+
+// fairShare is the share identifier of a job, if it has one.
+func fairShare(j *store.Job) string {
+	if j.QuotaShare != 0 {
+		return ""
+	}
+	return j.Share
+}
+
 // describedPriority is the priority that the job has in its share or, without
 // one, that its definition has.
 func describedPriority(j *store.Job, d *definition) *int32 {
@@ -79,14 +118,15 @@ func describedPriority(j *store.Job, d *definition) *int32 {
 	return d.req.SchedulingPriority
 }
 
-// shareUses are the shares that use most of a queue's capacity.
-func shareUses(shot core.Snapshot) *batchapi.FairshareUtilizationDetail {
+// shareUses are the shares that use most of a queue's capacity, in units of which
+// the core has thousandths.
+func shareUses(shot core.Snapshot, unit string) *batchapi.FairshareUtilizationDetail {
 	d := &batchapi.FairshareUtilizationDetail{
 		ActiveShareCount: ptr(int64(shot.Using)), TopCapacityUtilization: []batchapi.FairshareCapacityUtilization{},
 	}
 	for _, u := range shot.Uses {
 		d.TopCapacityUtilization = append(d.TopCapacityUtilization, batchapi.FairshareCapacityUtilization{
-			ShareIdentifier: u.Share, CapacityUsage: []batchapi.FairshareCapacityUsage{{CapacityUnit: "vCPU", Quantity: shownVCPU(u.MilliVCPU)}},
+			ShareIdentifier: u.Share, CapacityUsage: []batchapi.FairshareCapacityUsage{{CapacityUnit: unit, Quantity: shownVCPU(u.MilliVCPU)}},
 		})
 	}
 	return d

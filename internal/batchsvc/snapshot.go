@@ -1,11 +1,14 @@
 package batchsvc
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"github.com/bargehq/barge/internal/awsapi/batchapi"
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/core"
+	"github.com/bargehq/barge/internal/core/quota"
 )
 
 // GetJobQueueSnapshot tells which runnable jobs are at the front of a queue, and
@@ -29,10 +32,7 @@ func (s *Service) GetJobQueueSnapshot(ctx context.Context, in *batchapi.GetJobQu
 	if err != nil {
 		return nil, err
 	}
-	arn := batch.ARNJob
-	if q.ServiceEnvironment != 0 {
-		arn = batch.ARNServiceJob
-	}
+	arn := jobARN(q)
 	at := int64(shot.At)
 	front := &batchapi.FrontOfQueueDetail{Jobs: []batchapi.FrontOfQueueJobSummary{}, LastUpdatedAt: ptr(at)}
 	for _, p := range shot.Front {
@@ -46,25 +46,72 @@ func (s *Service) GetJobQueueSnapshot(ctx context.Context, in *batchapi.GetJobQu
 			TotalCapacityUsage: []batchapi.QueueSnapshotCapacityUsage{}, LastUpdatedAt: ptr(at),
 		},
 	}
-	switch u := out.QueueUtilization; {
-	case q.ServiceEnvironment == 0:
+	u, unit := out.QueueUtilization, core.UnitVCPU
+	if q.ServiceEnvironment == 0 {
 		u.TotalCapacityUsage = append(u.TotalCapacityUsage, batchapi.QueueSnapshotCapacityUsage{
-			CapacityUnit: "vCPU", Quantity: shownVCPU(shot.Used.MilliVCPU),
+			CapacityUnit: unit, Quantity: shownVCPU(shot.Used.MilliVCPU),
 		})
-		if kind == byShares {
-			u.FairshareUtilization = shareUses(shot)
+	} else {
+		unit = numInstances
+		for _, x := range shot.Instances {
+			u.TotalCapacityUsage = append(u.TotalCapacityUsage, batchapi.QueueSnapshotCapacityUsage{CapacityUnit: x.Unit, Quantity: ptr(float64(x.N))})
 		}
-	case kind == byQuota: // no service job uses anything yet
-		u.QuotaShareUtilization = &batchapi.QuotaShareUtilizationDetail{TopCapacityUtilization: []batchapi.QuotaShareCapacityUtilization{}}
-		out.FrontOfQuotaShares = s.quotaFronts(shot, at)
-	case kind == byShares:
-		u.FairshareUtilization = shareUses(shot) // of none yet
+	}
+	switch kind {
+	case byShares:
+		u.FairshareUtilization = shareUses(shot, unit)
+	case byQuota:
+		u.QuotaShareUtilization = quotaUses(shot)
+		out.FrontOfQuotaShares = s.quotaFronts(shot, at, arn)
+	case inOrder:
 	}
 	return out, nil
 }
 
+// jobARN is the kind of the ARNs of a queue's jobs.
+func jobARN(q core.QueueRow) string {
+	if q.ServiceEnvironment != 0 {
+		return batch.ARNServiceJob
+	}
+	return batch.ARNJob
+}
+
+// mostQuotaUses is how many quota shares AWS shows.
+const mostQuotaUses = 20
+
+// quotaUses are the quota shares that use anything, those first that use most.
+func quotaUses(shot core.Snapshot) *batchapi.QuotaShareUtilizationDetail {
+	d := &batchapi.QuotaShareUtilizationDetail{TopCapacityUtilization: []batchapi.QuotaShareCapacityUtilization{}}
+	shares := slices.Clone(shot.Shares)
+	sum := func(s core.ShareFront) (n int64) {
+		for _, x := range s.Used {
+			n += x.N
+		}
+		return n
+	}
+	slices.SortStableFunc(shares, func(a, b core.ShareFront) int { return cmp.Compare(sum(b), sum(a)) })
+	for _, share := range shares {
+		if len(share.Used) == 0 || len(d.TopCapacityUtilization) == mostQuotaUses {
+			break
+		}
+		u := batchapi.QuotaShareCapacityUtilization{QuotaShareName: share.Name}
+		for _, x := range share.Used {
+			u.CapacityUsage = append(u.CapacityUsage, batchapi.QuotaShareCapacityUsage{CapacityUnit: x.Unit, Quantity: shownUnit(x)})
+		}
+		d.TopCapacityUtilization = append(d.TopCapacityUtilization, u)
+	}
+	return d
+}
+
+func shownUnit(x quota.Amount) *float64 {
+	if x.Unit == core.UnitVCPU {
+		return shownVCPU(x.N)
+	}
+	return ptr(float64(x.N))
+}
+
 // quotaFronts has every quota share of a queue, also those with no job.
-func (s *Service) quotaFronts(shot core.Snapshot, at int64) *batchapi.FrontOfQuotaSharesDetail {
+func (s *Service) quotaFronts(shot core.Snapshot, at int64, arn string) *batchapi.FrontOfQuotaSharesDetail {
 	d := &batchapi.FrontOfQuotaSharesDetail{
 		QuotaShares: make(map[string][]batchapi.FrontOfQuotaShareJobSummary, len(shot.Shares)), LastUpdatedAt: ptr(at),
 	}
@@ -72,7 +119,7 @@ func (s *Service) quotaFronts(shot core.Snapshot, at int64) *batchapi.FrontOfQuo
 		jobs := []batchapi.FrontOfQuotaShareJobSummary{}
 		for _, p := range share.First {
 			jobs = append(jobs, batchapi.FrontOfQuotaShareJobSummary{
-				JobArn: s.o.Scope.ARN(batch.ARNServiceJob, p.Job.String()), EarliestTimeAtPosition: ptr(int64(p.Since)),
+				JobArn: s.o.Scope.ARN(arn, p.Job.String()), EarliestTimeAtPosition: ptr(int64(p.Since)),
 			})
 		}
 		d.QuotaShares[share.Name] = jobs

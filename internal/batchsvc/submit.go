@@ -120,14 +120,18 @@ func (s *Service) submission(ctx context.Context, in *batchapi.SubmitJobRequest)
 	if err != nil {
 		return cmd, err
 	}
+	quotas, err := quotaJob(in, d, x)
+	if err != nil {
+		return cmd, err
+	}
 	attempts, rules := job.rules()
 	// What the row says already is not stored twice.
 	stored := *in
 	stored.JobName, stored.JobQueue, stored.JobDefinition = "", "", ""
 	cmd = core.Submit{
 		ID: batch.NewJobID(batch.InstantOf(time.Now())), Queue: queue, Definition: d.id, Needs: needs[0].resources(),
-		DefinitionMax: x.definitionMax, Fair: share, Gang: gang, MaxAttempts: attempts, Retry: retry.Policy{Rules: rules, Backoff: x.backoff}, Consumes: consumes,
-		New: core.NewJob{Name: in.JobName, Share: in.ShareIdentifier, Spec: stored.AppendJSON(nil)},
+		DefinitionMax: x.definitionMax, Fair: share, Quota: quotas, Gang: gang, MaxAttempts: attempts, Retry: retry.Policy{Rules: rules, Backoff: x.backoff}, Consumes: consumes,
+		New: core.NewJob{Name: in.JobName, Share: in.ShareIdentifier + x.quotaShare, Spec: stored.AppendJSON(nil)},
 	}
 	if size := len(cmd.New.Spec); size > maxSubmit {
 		return cmd, invalid("Job size must be less than %d KiB, got %d KiB", maxSubmit>>10, (size+1023)>>10)

@@ -39,11 +39,10 @@ func supports() []support {
 		{operation: "CreateConsumableResource", works: "consumableResourceName totalQuantity resourceType tags"},
 		{
 			operation: "CreateJobQueue", works: "jobQueueName state priority computeEnvironmentOrder serviceEnvironmentOrder jobQueueType schedulingPolicyArn jobStateTimeLimitActions tags",
-			note: "Service jobs wait, whatever the policy.",
 		},
-		{operation: "CreateQuotaShare", works: "quotaShareName jobQueue state tags", kept: "capacityLimits resourceSharingConfiguration preemptionConfiguration"},
-		{operation: "CreateSchedulingPolicy", works: "name fairsharePolicy tags", kept: "quotaSharePolicy"},
-		{operation: "CreateServiceEnvironment", works: "serviceEnvironmentName serviceEnvironmentType tags", kept: "state capacityLimits", note: "Nothing runs service jobs yet: they wait."},
+		{operation: "CreateQuotaShare", works: "quotaShareName jobQueue state tags capacityLimits resourceSharingConfiguration preemptionConfiguration", note: "On queues with compute environments too; see docs/adr/0007-answers.md."},
+		{operation: "CreateSchedulingPolicy", works: "name fairsharePolicy quotaSharePolicy tags"},
+		{operation: "CreateServiceEnvironment", works: "serviceEnvironmentName serviceEnvironmentType tags state capacityLimits"},
 		{operation: "DeleteComputeEnvironment", works: "computeEnvironment"},
 		{operation: "DeleteConsumableResource", works: "consumableResource"},
 		{operation: "DeleteJobQueue", works: "jobQueue"},
@@ -82,7 +81,10 @@ func supports() []support {
 			refused: "eksPropertiesOverride",
 			note:    "A share or a priority needs a queue with a fair share policy, as on AWS.",
 		},
-		{operation: "SubmitServiceJob", works: "jobName jobQueue schedulingPriority quotaShareName tags clientToken", kept: "retryStrategy serviceRequestPayload serviceJobType shareIdentifier preemptionConfiguration timeoutConfig", note: "The job waits: nothing runs service jobs yet."},
+		{
+			operation: "SubmitServiceJob", works: "jobName jobQueue schedulingPriority quotaShareName tags clientToken retryStrategy serviceRequestPayload serviceJobType shareIdentifier preemptionConfiguration timeoutConfig",
+			note: "The training image runs on this machine, on one instance; see docs/training.md.",
+		},
 		{operation: "TagResource", works: "resourceArn tags"},
 		{operation: "TerminateJob", works: "jobId reason"},
 		{operation: "TerminateJobs", works: "jobs reason"},
@@ -97,9 +99,9 @@ func supports() []support {
 		{
 			operation: "UpdateJobQueue", works: "jobQueue state priority computeEnvironmentOrder serviceEnvironmentOrder schedulingPolicyArn jobStateTimeLimitActions",
 		},
-		{operation: "UpdateQuotaShare", works: "quotaShareArn state", kept: "capacityLimits resourceSharingConfiguration preemptionConfiguration"},
-		{operation: "UpdateSchedulingPolicy", works: "arn fairsharePolicy", kept: "quotaSharePolicy"},
-		{operation: "UpdateServiceEnvironment", works: "serviceEnvironment", kept: "state capacityLimits"},
+		{operation: "UpdateQuotaShare", works: "quotaShareArn state capacityLimits resourceSharingConfiguration preemptionConfiguration"},
+		{operation: "UpdateSchedulingPolicy", works: "arn fairsharePolicy quotaSharePolicy"},
+		{operation: "UpdateServiceEnvironment", works: "serviceEnvironment state capacityLimits"},
 		{operation: "UpdateServiceJob", works: "jobId schedulingPriority"},
 	}
 }

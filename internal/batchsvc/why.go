@@ -91,8 +91,6 @@ func whyText(ref batch.JobRef, w core.Waiting) string {
 		return fmt.Sprintf("%d children of its array run, and %d may at once (barge:max-running).", w.Running, w.MaxRunning)
 	case core.LimitEnding:
 		return "It is being ended."
-	case core.LimitService:
-		return "Nothing runs service jobs in this version."
 	case core.LimitQueue:
 		place := "more than a hundred jobs of its queue are ahead of it"
 		if w.Position > 0 {

@@ -171,7 +171,6 @@ var wrongResources = []struct{ operation, body, message string }{
 	{"CreateJobQueue", join(onCE("new"), []string{`"schedulingPolicyArn":"fair"`}), `Only scheduling policy Arn can be allowed.`},
 	{"CreateJobQueue", join(onCE("new"), []string{`"schedulingPolicyArn":"` + arn("job-queue", "q") + `"`}), `Only scheduling policy Arn can be allowed.`},
 	{"CreateJobQueue", join(onCE("new"), []string{`"schedulingPolicyArn":"` + arn("scheduling-policy", "none") + `"`}), `SchedulingPolicy ` + arn("scheduling-policy", "none") + ` not found.`},
-	{"CreateJobQueue", join(onCE("new"), []string{`"schedulingPolicyArn":"` + arn("scheduling-policy", "quota") + `"`}), `Quota Management feature is only supported for SageMaker Training job queues.`},
 	{"CreateJobQueue", action(strings.Replace(limitAction, "CANCEL", "TERMINATE", 1)), `Invalid job action. Valid job actions: [CANCEL]`},
 	{"CreateJobQueue", `{"jobQueueName":"new","priority":1,"serviceEnvironmentOrder":[{"order":1,"serviceEnvironment":"none"}],"jobStateTimeLimitActions":[` + limitAction + `]}`, `Invalid job action. Valid job actions: [TERMINATE]`},
 	{"CreateJobQueue", action(strings.Replace(limitAction, "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT", "UNDETERMINED", 1)), `Invalid job reason`},

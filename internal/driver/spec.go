@@ -14,7 +14,10 @@ type Spec struct {
 	// Registry is what a private registry wants to see before it hands out the
 	// image; nil where the driver's own credentials are enough.
 	Registry *Credentials
-	// Command replaces the image's CMD; its entry point stays. Empty means the image's own.
+	// Entrypoint replaces the image's entry point; empty means the image's own.
+	Entrypoint []string
+	// Command replaces the image's CMD. Empty means the image's own, if that of
+	// the entry point is.
 	Command []string
 	// Env is the whole environment that the unit gets beyond what the image or
 	// the system sets, in order; of equal names the last one counts. It holds

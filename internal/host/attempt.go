@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/driver"
@@ -22,7 +23,7 @@ func (s *Supervisor) supervise(ctx context.Context, a *attempt) {
 	t := newTask(s, a, job)
 	end, ok := End{StatusReason: job.Refused}, true
 	if job.Refused == "" {
-		end, ok = t.run(ctx)
+		end, ok = s.carry(ctx, t)
 	}
 	if !ok {
 		return
@@ -40,6 +41,38 @@ func (s *Supervisor) supervise(ctx context.Context, a *attempt) {
 		_ = s.retry(ctx, a, "remove", func() error { return s.o.Driver.Remove(ctx, u.id) })
 		fault.Point("remove.after")
 	}
+	if job.Files != nil {
+		_ = s.retry(ctx, a, "discard files", job.Files.Discard)
+	}
+}
+
+// carry runs the task, between what is to be done about its files. It says false
+// when ctx ended first.
+func (s *Supervisor) carry(ctx context.Context, t *task) (End, bool) {
+	files := t.job.Files
+	if files == nil {
+		return t.run(ctx)
+	}
+	var end End
+	if !t.a.ran {
+		s.o.Starting(t.a.id)
+		err := s.retry(ctx, t.a, "prepare files", files.Prepare)
+		var start *driver.StartError
+		switch {
+		case errors.As(err, &start):
+			return End{Exit: driver.Exit{Reason: cut(start.Reason)}, StatusReason: start.Reason}, true
+		case err != nil:
+			return end, false
+		}
+	}
+	end, ok := t.run(ctx)
+	if !ok {
+		return end, false
+	}
+	if s.retry(ctx, t.a, "finish files", func() error { return files.Finish(&end.Exit, &end.StatusReason) }) != nil {
+		return end, false
+	}
+	return end, true
 }
 
 // end rolls the ends of the containers up into the attempt's, as ECS does: the

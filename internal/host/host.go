@@ -40,6 +40,20 @@ type Job struct {
 	// Refused is why the task cannot be started anywhere, as a status reason;
 	// empty if it can.
 	Refused string
+	// Files is what has to be done about files before the task starts and after
+	// it has ended; nil for nothing.
+	Files Files
+}
+
+// Files are what a task has beside its containers. All calls may be repeated.
+type Files interface {
+	// Prepare comes before the start. A *driver.StartError says that the task can
+	// never run.
+	Prepare() error
+	// Finish comes between the end and the report of it, which it may change.
+	Finish(exit *driver.Exit, statusReason *string) error
+	// Discard comes when the report is durable.
+	Discard() error
 }
 
 // Container is one container of a task. Others are named by their index.
@@ -81,8 +95,10 @@ type Options struct {
 	// Running and Ended take reports; they must not block. durable is called
 	// when the report cannot be lost any more.
 	Running func(id batch.AttemptID)
-	Ended   func(id batch.AttemptID, end End, durable func())
-	Log     *slog.Logger
+	// Starting takes the report that an attempt with Files is begun.
+	Starting func(id batch.AttemptID)
+	Ended    func(id batch.AttemptID, end End, durable func())
+	Log      *slog.Logger
 }
 
 // AWS's words for why an attempt ended.

@@ -28,6 +28,7 @@ func (d *Driver) config(spec driver.Spec) *container.Config {
 	stopTimeout := seconds(spec.StopTimeout)
 	return &container.Config{
 		Image:       spec.Image,
+		Entrypoint:  spec.Entrypoint,
 		Cmd:         spec.Command,
 		Env:         environment(spec.Env),
 		User:        spec.User,

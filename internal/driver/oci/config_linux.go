@@ -86,7 +86,9 @@ func hostnameOf(id batch.UnitID) string { return id.Name()[:12] }
 func processOf(o *order, at *place) (*specs.Process, error) {
 	s := &o.Spec
 	args := slices.Concat(o.Image.Entrypoint, s.Command)
-	if len(s.Command) == 0 {
+	if len(s.Entrypoint) > 0 {
+		args = slices.Concat(s.Entrypoint, s.Command)
+	} else if len(s.Command) == 0 {
 		args = slices.Concat(o.Image.Entrypoint, o.Image.Cmd)
 	}
 	if len(args) == 0 {

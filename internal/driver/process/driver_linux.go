@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 	"path/filepath"
 	"time"
 
@@ -123,7 +124,7 @@ func (s *Driver) Start(ctx context.Context, spec driver.Spec) error {
 		return err
 	}
 	return s.call(ctx, request{Op: "start", Attempt: spec.Unit.String(), Start: &startRequest{
-		Command: spec.Command, Env: spec.Env, User: spec.User, Ulimits: spec.Ulimits, Cgroups: s.cgroups,
+		Command: append(slices.Clone(spec.Entrypoint), spec.Command...), Env: spec.Env, User: spec.User, Ulimits: spec.Ulimits, Cgroups: s.cgroups,
 		MilliVCPU: limited(spec.Resources.MilliVCPU), MemoryMiB: limited(spec.Resources.MemoryMiB), Processes: limited(spec.MaxProcesses),
 	}})
 }

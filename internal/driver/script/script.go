@@ -109,7 +109,7 @@ func (s *server) Start(ctx context.Context, spec driver.Spec) error {
 	if s.r.find(spec.Unit) != nil {
 		return nil
 	}
-	p, err := parse(spec.Command)
+	p, err := parse(append(slices.Clone(spec.Entrypoint), spec.Command...))
 	if err != nil {
 		return err
 	}
