@@ -49,7 +49,7 @@ policy, and one with a list of "policies" for several.`,
 	flags.StringVar(&f.trace, "trace", "", "a trace in the Standard Workload Format, compressed by gzip or not")
 	flags.StringVar(&f.file, "scenario", "", "a scenario: environments, queues, jobs and faults, as YAML or JSON")
 	flags.Int64Var(&f.vcpus, "vcpus", 0, "vCPUs of the machine that the trace runs on; those of the trace's header if not given")
-	flags.StringVar(&f.policies, "policy", "", "how all queues choose: strict, fair-share; several with commas. Traces: strict; scenarios: as they say")
+	flags.StringVar(&f.policies, "policy", "", "how all queues choose: strict, backfill, fair-share, fair-share+backfill; several with commas. Traces: strict; scenarios: as they say")
 	flags.StringVar(&f.starts, "starts", "", "write when each job ran to this CSV file (of one policy)")
 	flags.StringVar(&f.chart, "chart", "", "draw vCPUs and waiting jobs over time into this SVG file")
 	flags.BoolVar(&f.asJSON, "json", false, "print a JSON object")

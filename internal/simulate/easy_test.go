@@ -157,3 +157,19 @@ func TestStrict(t *testing.T) {
 		}
 	})
 }
+
+// TestBackfill: backfilling is no worse than the textbook's, by the mean bounded
+// slowdown and by utilization, and better than none where jobs are of several sizes.
+func TestBackfill(t *testing.T) {
+	t.Parallel()
+	workloads(t, func(t *testing.T, s Scenario, size int64) {
+		e := newEasy(s, true)
+		e.run()
+		slowdown, utilization := e.measure(size)
+		r := mustRun(t, s.With(Backfill))
+		t.Logf("mean bounded slowdown %.4f, the textbook's %.4f; utilization %.6f, the textbook's %.6f", r.MeanBoundedSlowdown, slowdown, r.Utilization, utilization)
+		if r.MeanBoundedSlowdown > slowdown*(1+1e-9) || r.Utilization < utilization*(1-1e-9) {
+			t.Error("the textbook is better")
+		}
+	})
+}

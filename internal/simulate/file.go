@@ -62,6 +62,7 @@ type fileQueue struct {
 	Name         string    `yaml:"name"`
 	Priority     int32     `yaml:"priority"`
 	Environments []string  `yaml:"computeEnvironmentOrder"`
+	Order        string    `yaml:"order"` // strict or backfill, as tag barge:order
 	Fair         *fileFair `yaml:"fairsharePolicy"`
 }
 
@@ -298,7 +299,10 @@ func (x *fileFault) fault(s *Scenario) (f Fault, err error) {
 }
 
 func (q *fileQueue) queue(s *Scenario) (Queue, error) {
-	made := Queue{Name: q.Name, Priority: q.Priority, Environments: q.Environments}
+	made := Queue{Name: q.Name, Priority: q.Priority, Environments: q.Environments, Backfill: q.Order == "backfill"}
+	if q.Order != "" && q.Order != "strict" && q.Order != "backfill" {
+		return made, fmt.Errorf("order %q is none of strict, backfill", q.Order)
+	}
 	if q.Name == "" || len(q.Environments) == 0 {
 		return made, errors.New("it has a name and a computeEnvironmentOrder")
 	}

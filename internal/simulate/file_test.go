@@ -25,7 +25,7 @@ queues:
       shareDecaySeconds: 3600
       computeReservation: 10
       shareDistribution: [{shareIdentifier: ingest, weightFactor: 0.5}, {shareIdentifier: "u*", weightFactor: 2}]
-  - {name: hpc, priority: 1, computeEnvironmentOrder: [large]}
+  - {name: hpc, priority: 1, computeEnvironmentOrder: [large], order: backfill}
 jobs:
   - {name: ingest, queue: main, vcpus: 0.5, memory: 512, runtime: 90s, count: 2, start: 1m, every: 10s, attempts: 3, attemptDuration: 2m}
   - {name: mpi, queue: hpc, numNodes: 4, vcpus: 3, gpus: 0, runtime: {from: 10s, to: 20s}, shareIdentifier: lab, schedulingPriority: 5}
@@ -86,7 +86,7 @@ func TestReadScenario(t *testing.T) {
 			Name: "main", Priority: 10, Environments: []string{"small", "large"},
 			Fair: &fair.Policy{DecaySeconds: 3600, Reservation: 10, Weights: []fair.Weight{{Share: "ingest", Factor: 5000}, {Share: "u*", Factor: 20_000}}},
 		},
-		{Name: "hpc", Priority: 1, Environments: []string{"large"}},
+		{Name: "hpc", Priority: 1, Environments: []string{"large"}, Backfill: true},
 	}
 	want.Jobs = []Job{
 		{Name: "ingest-2", Share: "ingest", Submit: 70_000, Runtime: 90_000, Limit: 120, Needs: batch.Resources{MilliVCPU: 500, MemoryMiB: 512}, Attempts: 3},
@@ -104,7 +104,7 @@ func TestReadScenario(t *testing.T) {
 	if d := cmp.Diff(s, again); d != "" {
 		t.Errorf("the same file is read in two ways:\n%s", d)
 	}
-	for _, p := range []Policy{AsWritten, Strict, FairShare} {
+	for _, p := range append([]Policy{AsWritten}, policies...) {
 		r := mustRun(t, s.With(p))
 		if r.Jobs != 54 || r.Failed != 0 {
 			t.Errorf("%s: %d jobs, %d failed", p, r.Jobs, r.Failed)
@@ -158,6 +158,7 @@ func TestReadScenarioRefuses(t *testing.T) {
 		{"many attempts", "attempts: 3", "attempts: 11", "jobs[0]: attempts are 1 to 10"},
 		{"overlap", `"u*"`, `"i*"`, "overlap"},
 		{"weight", "weightFactor: 2", "weightFactor: 1000", "weightFactor between"},
+		{"order", "order: backfill", "order: lifo", `order "lifo" is none of`},
 		{"decay", "3600", "604801", "shareDecaySeconds is at most"},
 		{"size", "maxvCpus: 4", "maxvCpus: 0", "environment small: it has a name and maxvCpus"},
 		{"no trace", "t.swf", "u.swf", "jobs[3]: open"},

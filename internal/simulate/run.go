@@ -120,6 +120,7 @@ func (r *run) setUp() error {
 	for i := range r.scenario.Queues {
 		q := &r.scenario.Queues[i]
 		in := core.CreateQueue{Name: q.Name, Enabled: true, Priority: q.Priority, Environments: q.Environments}
+		in.Settings.Backfill = q.Backfill
 		if q.Fair != nil {
 			in.SchedulingPolicy = q.Name
 			if err := r.step(core.CreateSchedulingPolicy{Name: q.Name, Fair: q.Fair}); err != nil {

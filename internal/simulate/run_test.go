@@ -221,7 +221,7 @@ func (r *run) restartAfter(t *testing.T, nth int) {
 	}
 }
 
-var policies = []Policy{Strict, FairShare}
+var policies = []Policy{Strict, Backfill, FairShare, FairBackfill}
 
 // TestNever: a scenario that cannot end says so.
 func TestNever(t *testing.T) {

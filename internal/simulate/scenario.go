@@ -50,6 +50,7 @@ type Queue struct {
 	Priority     int32
 	Environments []string     // names, in the order of preference
 	Fair         *fair.Policy // nil for a queue without shares
+	Backfill     bool         // jobs may pass the first one where that does not delay it
 }
 
 // Job is a job to be submitted.
@@ -105,17 +106,20 @@ type Policy string
 const (
 	AsWritten Policy = "as written" // what the queues of the scenario say
 	Strict    Policy = "strict"
+	Backfill  Policy = "backfill"
 	FairShare Policy = "fair-share"
+	// FairBackfill is shares whose jobs may pass the one whose turn it is.
+	FairBackfill Policy = "fair-share+backfill"
 )
 
 // ParsePolicies reads a list with commas.
 func ParsePolicies(list string) (policies []Policy, err error) {
 	for name := range strings.SplitSeq(list, ",") {
 		switch p := Policy(name); p {
-		case Strict, FairShare:
+		case Strict, Backfill, FairShare, FairBackfill:
 			policies = append(policies, p)
 		default:
-			return nil, fmt.Errorf("policy %q is none of strict, fair-share", name)
+			return nil, fmt.Errorf("policy %q is none of strict, backfill, fair-share, fair-share+backfill", name)
 		}
 	}
 	return policies, nil
@@ -129,8 +133,9 @@ func (s Scenario) With(p Policy) Scenario {
 	}
 	queues := make([]Queue, len(s.Queues))
 	for i, q := range s.Queues {
-		switch {
-		case p != FairShare:
+		q.Backfill = p == Backfill || p == FairBackfill
+		switch shares := p == FairShare || p == FairBackfill; {
+		case !shares:
 			q.Fair = nil
 		case q.Fair == nil:
 			q.Fair = &fair.Policy{}
