@@ -143,11 +143,10 @@ func environmentNames(d *batchapi.JobQueueDetail) []string {
 	return names
 }
 
-// timeLimits are the limits for what can happen here. The other reasons do not
-// occur: capacity and the configuration of instances are this machine's.
+// timeLimits are the limits of the queue, by what they are about.
 func timeLimits(d *batchapi.JobQueueDetail) (limits []core.TimeLimit) {
 	for _, a := range d.JobStateTimeLimitActions {
-		for _, block := range []core.Block{core.MaxResource, core.JobRequirement, core.ServiceMax, core.QuotaLimit} {
+		for _, block := range []core.Block{core.MaxResource, core.JobRequirement, core.Capacity, core.UnsupportedType, core.ServiceMax, core.QuotaLimit} {
 			if a.Reason == block.Reason() {
 				limits = append(limits, core.TimeLimit{Block: block, Seconds: *a.MaxTimeSeconds})
 			}

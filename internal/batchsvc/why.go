@@ -169,6 +169,18 @@ func obstacleText(o core.Obstacle) string {
 		return name + " has enough free, but not on one host"
 	case core.LimitNodes:
 		return fmt.Sprintf("%s has no room for all %d nodes at once", name, o.Needed)
+	case core.LimitInvalid:
+		return name + " is INVALID"
+	case core.LimitNoType:
+		return name + " has no instance type for it"
+	case core.LimitLaunching:
+		return name + " waits for instances that are being launched"
+	case core.LimitCapacity:
+		return name + " got no instance of a type that would hold it: there was no capacity"
+	case core.LimitAtMax:
+		return fmt.Sprintf("%s may have no more instances within maxvCpus %s: running jobs have to end", name, vcpuText(o.Total))
+	case core.LimitBid:
+		return name + " does not pay what the instance types that would hold it cost now"
 	default:
 		return name + " has room"
 	}

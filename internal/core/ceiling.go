@@ -17,6 +17,13 @@ type place struct {
 	quota *quotaShare
 }
 
+func (c *ceiling) id() int64 {
+	if c == nil {
+		return 0
+	}
+	return c.definition
+}
+
 func (c *ceiling) full() bool { return c != nil && c.running >= c.most }
 
 // ceilingOf returns the ceiling of a definition; nil if it has none. The first job
@@ -57,6 +64,7 @@ func (c *ceiling) wait(j *job, n int) {
 // count adds to how many jobs run, wherever that is limited.
 func (j *job) count(n int32) {
 	j.queue.running += n
+	j.queue.wanted++ // what limits how many may start has changed
 	if share := j.share; share != nil {
 		share.running += n
 		if j.queue.row.Settings.ShareMaxRunning > 0 {

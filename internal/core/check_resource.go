@@ -102,6 +102,7 @@ func (s *State) checkQueue(q *queue, bad func(string, ...any)) {
 	case deleting && (q.row.Status != Deleting || q.row.Enabled):
 		bad("queue %s has status %d, enabled: %t", name, q.row.Status, q.row.Enabled)
 	}
+	q.checkWanted(bad)
 	n := 0
 	for j := q.jobs.first; j != nil && n <= q.jobs.n; j = j.behind {
 		n++

@@ -117,6 +117,7 @@ func (s *State) stepUpdateConsumable(now batch.Instant, in UpdateConsumable, out
 		return batch.Errorf(batch.Invalid, "totalQuantity cannot be a negative number.")
 	}
 	s.ledger.SetTotal(in.Name, total)
+	s.config++ // what waits for it may need instances now
 	s.putConsumable(in.Name, out)
 	out.Reply = Reply{Total: total}
 	s.claim(now, in.Claim, batch.JobID{}, out)

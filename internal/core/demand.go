@@ -8,11 +8,20 @@ import (
 	"github.com/bargehq/barge/internal/core/fit"
 )
 
-// maxShapes is how many distinct needs of a queue are told apart when instances
-// are chosen; of more, the jobs at the front are looked at alone.
-const maxShapes = 1024
+// maxKinds is how many kinds of jobs of a queue are told apart when instances are
+// chosen; of more, the jobs at the front are looked at alone.
+const maxKinds = 4096
 
-// want is a number of equal jobs that wait.
+// wantKind is what is told apart of the jobs that wait for instances: what they
+// need, and what limits how many of them may start.
+type wantKind struct {
+	class
+	share *fairShare
+}
+
+func (j *job) wantKind() wantKind { return wantKind{j.class(), j.share} }
+
+// want is a number of jobs that wait and need the same.
 type want struct {
 	shape fit.Shape
 	count int64
@@ -49,11 +58,12 @@ func (j *job) countWanted() {
 		return
 	}
 	if q.wants == nil {
-		q.wants = make(map[fit.Shape]int64)
+		q.wants = make(map[wantKind]int64)
 	}
-	q.wants[j.shape] += n - j.wanted
-	if q.wants[j.shape] == 0 {
-		delete(q.wants, j.shape)
+	kind := j.wantKind()
+	q.wants[kind] += n - j.wanted
+	if q.wants[kind] == 0 {
+		delete(q.wants, kind)
 	}
 	j.wanted = n
 }
@@ -74,45 +84,136 @@ func (j *job) pause() {
 
 // demand is what waits in a queue for room, in about the order in which it will
 // start: the head, which alone can be a multi-node job, then the jobs at the
-// front, then all others, the largest first. There is none where something else
-// than room is in the way of the head, which holds up all others.
+// front, then all others, the largest first. Only what may start counts: in a
+// strict queue nothing does where something else than room is in the way of the
+// head, which holds up all others.
 func (s *State) demand(q *queue) (head *job, list []want) {
 	head, ok := q.first()
-	if !ok || q.row.Status != Valid || q.keepsFree(s.shapes.Need(head.shape)) ||
-		head.basket != 0 && !s.ledger.Fits(s.baskets[int64(head.basket)]) ||
-		head.gang != nil && len(s.networks) == batch.Networks {
+	if !ok || q.row.Status != Valid || q.full(1) || q.keepsFree(s.shapes.Need(head.shape)) {
 		return nil, nil
 	}
-	if misfit, _ := s.misfit(q, head); misfit != Unblocked {
-		return nil, nil
+	misfit, _ := s.misfit(q, head)
+	if misfit != Unblocked || !s.ledger.Fits(s.baskets[int64(head.basket)]) || head.gang != nil && len(s.networks) == batch.Networks {
+		if !q.row.Settings.Backfill {
+			return nil, nil
+		}
+		head = nil
 	}
-	list = make([]want, 0, min(len(q.wants), maxShapes))
-	left := make(map[fit.Shape]int64)
+	d := demander{State: s, queue: q, all: batch.Unlimited, left: make(map[any]int64), at: make(map[fit.Shape]int)}
+	if most := q.row.Settings.MaxRunning; most > 0 {
+		d.all = int64(most - q.running)
+	}
+	seen := make(map[wantKind]int64)
 	for _, p := range q.front.jobs {
-		if j := s.inQueue(p.Job); j != nil && left[j.shape] < q.wants[j.shape] {
-			if left[j.shape]++; left[j.shape] == 1 {
-				list = append(list, want{shape: j.shape})
-			}
+		if j := s.inQueue(p.Job); j != nil && seen[j.wantKind()] < q.wants[j.wantKind()] {
+			seen[j.wantKind()]++
+			d.add(j.wantKind(), 1)
 		}
 	}
-	for i := range list {
-		list[i].count = left[list[i].shape]
+	if len(q.wants) > maxKinds {
+		return head, d.list
 	}
-	if len(q.wants) > maxShapes {
-		return head, list
-	}
-	front := len(list)
-	for shape, n := range q.wants {
-		if n -= left[shape]; n > 0 {
-			list = append(list, want{shape, n})
+	kinds := make([]wantKind, 0, len(q.wants))
+	for k, n := range q.wants {
+		if n > seen[k] {
+			kinds = append(kinds, k)
 		}
 	}
-	slices.SortFunc(list[front:], func(a, b want) int {
+	slices.SortFunc(kinds, func(a, b wantKind) int {
 		x, y := s.shapes.Need(a.shape), s.shapes.Need(b.shape)
-		return cmp.Or(cmp.Compare(y.GPUs, x.GPUs), cmp.Compare(y.MilliVCPU, x.MilliVCPU), cmp.Compare(y.MemoryMiB, x.MemoryMiB),
-			cmp.Compare(a.shape, b.shape))
+		order := cmp.Or(cmp.Compare(y.GPUs, x.GPUs), cmp.Compare(y.MilliVCPU, x.MilliVCPU), cmp.Compare(y.MemoryMiB, x.MemoryMiB),
+			cmp.Compare(a.basket, b.basket))
+		if order == 0 && a.ceiling != b.ceiling {
+			order = cmp.Compare(a.ceiling.id(), b.ceiling.id())
+		}
+		if order == 0 && a.share != b.share {
+			order = cmp.Compare(a.share.id, b.share.id)
+		}
+		return order
 	})
-	return head, list
+	for _, k := range kinds {
+		d.add(k, q.wants[k]-seen[k])
+	}
+	return head, d.list
+}
+
+// demander adds up what waits, within what may run at once.
+type demander struct {
+	*State
+	queue *queue
+	all   int64         // that the queue may start
+	left  map[any]int64 // that a ceiling, a share or a basket leaves
+	at    map[fit.Shape]int
+	list  []want
+}
+
+// within takes up to n of what a limit leaves, which is asked for once.
+func (d *demander) within(key any, n int64, most func() int64) int64 {
+	left, ok := d.left[key]
+	if !ok {
+		left = max(0, most())
+	}
+	n = min(n, left)
+	d.left[key] = left - n
+	return n
+}
+
+func (d *demander) add(k wantKind, n int64) {
+	if c := k.ceiling; c != nil {
+		n = d.within(c, n, func() int64 { return int64(c.most - c.running) })
+	}
+	if most := d.queue.row.Settings.ShareMaxRunning; most > 0 && k.share != nil {
+		n = d.within(k.share, n, func() int64 { return int64(most - k.share.running) })
+	}
+	if k.basket != 0 {
+		n = d.within(k.basket, n, func() int64 {
+			most := int64(batch.Unlimited)
+			for _, need := range d.baskets[int64(k.basket)] {
+				if have, _ := d.ledger.Amounts(need.Resource); need.Quantity > 0 {
+					most = min(most, have.Available()/need.Quantity)
+				}
+			}
+			return most
+		})
+	}
+	if n = min(n, d.all); n == 0 {
+		return
+	}
+	d.all -= n
+	i, ok := d.at[k.shape]
+	if !ok {
+		i = len(d.list)
+		d.at[k.shape] = i
+		d.list = append(d.list, want{shape: k.shape})
+	}
+	d.list[i].count += n
+}
+
+// checkWanted recounts what waits in a queue.
+func (q *queue) checkWanted(bad func(string, ...any)) {
+	wants, gangs := make(map[wantKind]int64), 0
+	for j := q.jobs.first; j != nil; j = j.behind {
+		switch {
+		case j.isNode() || j.parent != nil:
+		case j.gang != nil:
+			gangs += int(j.startable())
+		default:
+			wants[j.wantKind()] += j.startable()
+		}
+	}
+	for k, n := range wants {
+		if q.wants[k] != n {
+			bad("queue %s counts %d jobs that wait for room for %v, a recount says %d", q.row.Name, q.wants[k], k.shape, n)
+		}
+	}
+	for k := range q.wants {
+		if wants[k] == 0 {
+			bad("queue %s counts jobs that wait for room for %v, and there are none", q.row.Name, k.shape)
+		}
+	}
+	if gangs != q.gangs {
+		bad("queue %s counts %d multi-node jobs that wait, a recount says %d", q.row.Name, q.gangs, gangs)
+	}
 }
 
 // inQueue finds the job that waits in a queue as, or for, the one named.

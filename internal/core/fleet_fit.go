@@ -172,7 +172,7 @@ func (s *State) fleetObstacle(e *environment, j *job) Obstacle {
 	case headroom < need.MilliVCPU:
 		return with(LimitVCPUs, need.MilliVCPU, headroom, e.row.MaxVCPU)
 	case len(d.Unmet) == 1 && d.Unmet[0].Reason == allocate.AtLimit:
-		return with(LimitVCPUs, 0, 0, e.row.MaxVCPU)
+		return with(LimitAtMax, 0, 0, e.row.MaxVCPU)
 	}
 	return with(LimitNoHost, 0, 0, 0)
 }

@@ -123,10 +123,7 @@ func (c *scaler) serve(q *queue) {
 	launches := c.left
 	q.look = look{at: c.now, wanted: q.wanted, config: c.config}
 	head, wants := c.demand(q)
-	if head == nil {
-		return
-	}
-	if head.gang != nil {
+	if head != nil && head.gang != nil {
 		c.serveGang(q, head)
 	}
 	var left []want

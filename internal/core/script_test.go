@@ -85,7 +85,7 @@ func (w *world) run(t *testing.T, line string) string {
 	var limits []TimeLimit
 	for limit := range strings.FieldsFuncSeq(args["limit"], func(r rune) bool { return r == ',' }) {
 		block, seconds, _ := strings.Cut(limit, ":")
-		limits = append(limits, TimeLimit{Block: map[string]Block{"max": MaxResource, "requirement": JobRequirement, "service": ServiceMax, "quota": QuotaLimit}[block], Seconds: int32(mustInt(t, seconds))})
+		limits = append(limits, TimeLimit{Block: map[string]Block{"max": MaxResource, "requirement": JobRequirement, "capacity": Capacity, "service": ServiceMax, "quota": QuotaLimit}[block], Seconds: int32(mustInt(t, seconds))})
 	}
 	switch words[0] {
 	case "environment":

@@ -109,11 +109,11 @@ type queue struct {
 	waiting    line          // single jobs, and array jobs with children to start
 	fair       *fairShares   // of a queue with a fair-share policy; its jobs wait there
 
-	wants  map[fit.Shape]int64 // how many jobs wait for room, by what they need
-	gangs  int                 // how many multi-node jobs do
-	wanted uint64              // changes with both
-	look   look                // for instances
-	group  *group              // the instances that are kept for the gang at its head
+	wants  map[wantKind]int64 // how many jobs wait for room, by what they need
+	gangs  int                // how many multi-node jobs do
+	wanted uint64             // changes with both
+	look   look               // for instances
+	group  *group             // the instances that are kept for the gang at its head
 }
 
 type host struct {

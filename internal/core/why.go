@@ -42,6 +42,7 @@ const (
 	LimitNoType    Limit = "NO_INSTANCE_TYPE"      // none of its types would hold it, or all nodes of it
 	LimitLaunching Limit = "LAUNCHING"             // instances are on their way
 	LimitCapacity  Limit = "INSUFFICIENT_CAPACITY" // there was none of the types that fit
+	LimitAtMax     Limit = "AT_MAX_VCPUS"          // no instance that would hold it fits into maxvCpus now
 	LimitBid       Limit = "BID"                   // all types that fit cost more than the bid
 )
 
