@@ -1,7 +1,6 @@
 package main
 
 import (
-	"archive/tar"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -68,21 +67,12 @@ func (e *dockerEngine) call(ctx context.Context, method, path, kind string, in i
 
 // makeImage makes an image with /bin/echo.
 func (e *dockerEngine) makeImage(ctx context.Context) error {
-	program, err := os.ReadFile(busybox)
+	layer, err := echoFile()
 	if err != nil {
 		return err
 	}
-	var image bytes.Buffer
-	w := tar.NewWriter(&image)
-	err = w.WriteHeader(&tar.Header{Name: "bin/echo", Mode: 0o755, Size: int64(len(program)), Typeflag: tar.TypeReg})
-	if err == nil {
-		_, err = w.Write(program)
-	}
-	if err = errors.Join(err, w.Close()); err != nil {
-		return err
-	}
 	name, tag, _ := strings.Cut(engineImage, ":")
-	return e.call(ctx, http.MethodPost, "/images/create?fromSrc=-&repo="+name+"&tag="+tag, "application/x-tar", &image, nil)
+	return e.call(ctx, http.MethodPost, "/images/create?fromSrc=-&repo="+name+"&tag="+tag, "application/x-tar", bytes.NewReader(layer), nil)
 }
 
 func (e *dockerEngine) removeImage() error {

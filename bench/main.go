@@ -8,7 +8,7 @@
 //
 // Files: one per measurement (submit.go, arrays.go, jobs.go, ending.go, million.go,
 // store.go, core.go), of which peers.go sets Barge beside others (slurm.go, engine.go,
-// ceilings.go); server.go is a server under test, load.go and wrk.go make load,
+// ceilings.go) and containers.go the oci driver; server.go is a server under test, load.go and wrk.go make load,
 // echo.go is the plain server, machine.go and figures.go tell and count,
 // table.go prints, baseline.go tells what moved against bench/baseline.json.
 //
@@ -78,6 +78,7 @@ func measurements() []measurement {
 		{name: "million", run: measureMillion},
 		{name: "footprint", run: measureFootprint},
 		{name: "peers", run: measurePeers, asked: true},
+		{name: "containers", run: measureContainers, asked: true},
 	}
 }
 

@@ -23,6 +23,8 @@ type server struct {
 	dir     string
 	image   string // of its jobs; the process driver takes any
 	command string // in JSON, without the brackets
+	flags   []string
+	driver  string
 	addr    string
 	ready   time.Duration // from the start to the first answer
 	stderr  bytes.Buffer
@@ -40,7 +42,9 @@ func (b *bench) serve(ctx context.Context, dir string) (*server, error) {
 
 func (b *bench) serveWith(ctx context.Context, driver string, s *server) (*server, error) {
 	s.stdout = make(chan struct{})
-	s.cmd = exec.CommandContext(ctx, b.barge, "serve", "--listen", "127.0.0.1:0", "--data", s.dir, "--driver", driver)
+	s.driver = driver
+	args := append([]string{"serve", "--listen", "127.0.0.1:0", "--data", s.dir, "--driver", driver}, s.flags...)
+	s.cmd = exec.CommandContext(ctx, b.barge, args...)
 	s.cmd.Stderr = &s.stderr
 	out, w, err := os.Pipe()
 	if err != nil {
@@ -98,7 +102,12 @@ func (s *server) health(ctx context.Context) error {
 func (s *server) pid() int { return s.cmd.Process.Pid }
 
 // runner is the process that holds the server's jobs, zero if there is none.
-func (s *server) runner() int { return findProcess("runner", filepath.Join(s.dir, "process")) }
+func (s *server) runner() int {
+	if s.driver == "oci" {
+		return findProcess("runner", "--containers", filepath.Join(s.dir, s.driver))
+	}
+	return findProcess("runner", filepath.Join(s.dir, s.driver))
+}
 
 // stop ends the server and then its runner, which would otherwise stay for a
 // while.

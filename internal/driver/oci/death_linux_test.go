@@ -19,7 +19,7 @@ import (
 )
 
 // runnerOf finds the runner of a directory, and zero if there is none.
-func runnerOf(t *testing.T, dir string) int {
+func runnerOf(t testing.TB, dir string) int {
 	t.Helper()
 	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {

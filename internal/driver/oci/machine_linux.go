@@ -18,7 +18,6 @@ type machine struct {
 	hybrid       string // where version 2 is mounted beside version 1, without controllers
 	swapLimit    bool   // swap can be limited
 	capabilities uint64 // our own
-	privileged   bool   // they are all there are
 }
 
 // lookAround finds out about the machine.
@@ -48,12 +47,6 @@ func lookAround() (*machine, error) {
 	if m.capabilities, err = ownCapabilities(); err != nil {
 		return nil, err
 	}
-	last, err := readNumber("/proc/sys/kernel/cap_last_cap")
-	if err != nil {
-		return nil, err
-	}
-	all := uint64(1)<<(min(last, 62)+1) - 1
-	m.privileged = m.capabilities&all == all
 	return m, nil
 }
 
@@ -86,14 +79,6 @@ func ownCapabilities() (uint64, error) {
 		}
 	}
 	return 0, errors.New("the kernel does not tell our capabilities")
-}
-
-func readNumber(file string) (int64, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return 0, err
-	}
-	return strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
 }
 
 // Available says whether containers can run here, with this runtime or, if that is

@@ -58,7 +58,7 @@ func Open(ctx context.Context, o Options) (*Driver, error) {
 	if d.machine, err = lookAround(); err != nil {
 		return nil, err
 	}
-	d.honours = honours(d.machine)
+	d.honours = honours()
 	if err = os.MkdirAll(dir, 0o711); err != nil {
 		return nil, fmt.Errorf("make directory: %w", err)
 	}
@@ -203,17 +203,12 @@ func (d *Driver) makeDirectories(s *driver.Spec) error {
 }
 
 // honours is what a container can be given here.
-func honours(m *machine) driver.Honours {
+func honours() driver.Honours {
 	return driver.Honours{
 		driver.SettingUser: nil, driver.SettingReadonly: nil, driver.SettingInit: nil, driver.SettingSharedMem: nil,
 		driver.SettingPID: nil, driver.SettingIPC: nil,
-		driver.SettingPrivileged: func(*driver.Spec) string {
-			if !m.privileged {
-				return "the server has not got all privileges itself"
-			}
-			return ""
-		},
-		driver.SettingUlimits: checkUlimits, driver.SettingTmpfs: checkTmpfs, driver.SettingMounts: checkMounts,
+		driver.SettingPrivileged: nil, // which is all that the server may do itself
+		driver.SettingUlimits:    checkUlimits, driver.SettingTmpfs: checkTmpfs, driver.SettingMounts: checkMounts,
 		driver.SettingDevices:  checkDevices,
 		driver.SettingPlatform: driver.CheckPlatform(runtime.GOARCH, runtime.GOOS),
 		driver.SettingLog: func(s *driver.Spec) string {
@@ -283,6 +278,9 @@ func (d *Driver) Notes(spec driver.Spec) []string {
 	}
 	if spec.Swappiness != nil && (d.machine.unified || !d.machine.swapLimit) {
 		notes = append(notes, "barge: linuxParameters.swappiness is not enforced: it needs cgroups of version 1 with swap accounting")
+	}
+	if spec.Network != nil {
+		notes = append(notes, "barge: the nodes of this job reach each other, and nothing outside")
 	}
 	return notes
 }
