@@ -50,7 +50,8 @@ func newRootCommand() *cobra.Command {
 	}
 	root.AddCommand(
 		newServeCommand(), newRunnerCommand(), newInitCommand(),
-		newRunCommand(), newJobsCommand(), newJobCommand(), newLogsCommand(), newWaitCommand(), newWhyCommand(), newCostCommand(), newCallCommand(), newSimulateCommand(),
+		newRunCommand(), newJobsCommand(), newJobCommand(), newLogsCommand(), newWaitCommand(), newWhyCommand(), newCostCommand(),
+		newEnvironmentsCommand(), newSpotCommand(), newCallCommand(), newSimulateCommand(),
 	)
 	return root
 }

@@ -60,6 +60,7 @@ func run(ctx context.Context, c config, out io.Writer) (err error) {
 	}
 	start("http", func(ctx context.Context) error { return serveHTTP(ctx, server, listener) })
 	start("host", p.supervisor.Run)
+	start("fleet", p.fleet.Run)
 	if c.KeepJobs != 0 {
 		start("retention", func(ctx context.Context) error { return p.engine.Retain(ctx, time.Duration(c.KeepJobs)) })
 	}

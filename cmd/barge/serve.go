@@ -25,6 +25,7 @@ type config struct {
 	Insecure bool
 	KeepJobs retention // that have ended
 	settings
+	instances
 	events
 }
 
@@ -34,8 +35,9 @@ func defaultConfig() config {
 		data = filepath.Join(home, ".barge")
 	}
 	return config{
-		settings: settings{Capacity: "unlimited", MaxProcesses: 4096, MaxArraySize: 10_000, MaxDependencies: 20, MaxShares: 500, Nodes: "10.192.0.0/10"},
-		Listen:   "127.0.0.1:8642", Data: data, Driver: "auto", KeepJobs: retention(30 * day),
+		instances: defaultInstances(),
+		settings:  settings{MaxProcesses: 4096, MaxArraySize: 10_000, MaxDependencies: 20, MaxShares: 500, Nodes: "10.192.0.0/10"},
+		Listen:    "127.0.0.1:8642", Data: data, Driver: "auto", KeepJobs: retention(30 * day),
 		Scope: batch.Scope{Partition: "aws", Region: "us-east-1", Account: "123456789012"},
 	}
 }
@@ -70,6 +72,9 @@ func (c config) validate() error {
 		errs = append(errs, err)
 	}
 	if _, err := c.jobEnv(); err != nil {
+		errs = append(errs, err)
+	}
+	if err := c.instances.check(); err != nil {
 		errs = append(errs, err)
 	}
 	if err := c.checkLimits(); err != nil {
@@ -114,7 +119,8 @@ func newServeCommand() *cobra.Command {
 	f.StringVar(&c.Docker, "docker-host", "", "address of the Docker Engine or Podman, such as unix:///run/podman/podman.sock")
 	f.StringVar(&c.Scope.Region, "region", c.Scope.Region, "region in the ARNs")
 	f.StringVar(&c.Scope.Account, "account", c.Scope.Account, "account in the ARNs")
-	c.flags(f)
+	c.settings.flags(f)
+	c.instances.flags(f)
 	c.eventFlags(f)
 	f.Var(&c.KeepJobs, "keep-jobs", "how long jobs are kept that have ended, such as 30d or 36h, or forever")
 	f.BoolVar(&c.Insecure, "insecure-no-auth", false, "listen on an address that others can reach, without authentication")

@@ -13,7 +13,6 @@ import (
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/batchsvc"
 	"github.com/bargehq/barge/internal/driver"
-	"github.com/bargehq/barge/internal/fleet"
 )
 
 // settings are what this machine has for jobs, as the flags of `barge serve` say.
@@ -24,10 +23,6 @@ type settings struct {
 	JobEnv  []string // NAME=VALUE
 	Nodes   string   // address space of the nodes of multi-node jobs on Docker
 	GPUs    []string // ids
-
-	Capacity      string // host or unlimited
-	MachineVCPUs  int32  // what jobs may have of this machine, zero for all
-	MachineMemory int32  // the same in MiB
 
 	InstanceTypes string // a file; empty for EC2's types alone
 
@@ -52,29 +47,7 @@ func (s *settings) checkLimits() error {
 	if s.MaxShares < 1 || s.MaxShares > batchsvc.MostShares {
 		errs = append(errs, fmt.Errorf("--max-shares must be from 1 to %d, not %d", batchsvc.MostShares, s.MaxShares))
 	}
-	if s.Capacity != "host" && s.Capacity != "unlimited" {
-		errs = append(errs, fmt.Errorf("--capacity must be host or unlimited, not %q", s.Capacity))
-	}
-	if s.MachineVCPUs < 0 || s.MachineMemory < 0 {
-		errs = append(errs, errors.New("--machine-vcpus and --machine-memory must not be negative"))
-	}
 	return errors.Join(errs...)
-}
-
-// machine is what this machine has for jobs.
-func (s *settings) machine() (batch.Resources, error) {
-	m, err := fleet.Machine()
-	if err != nil {
-		return m, fmt.Errorf("find out what this machine has: %w", err)
-	}
-	if s.MachineVCPUs > 0 {
-		m.MilliVCPU = int64(s.MachineVCPUs) * 1000
-	}
-	if s.MachineMemory > 0 {
-		m.MemoryMiB = int64(s.MachineMemory)
-	}
-	m.GPUs = int64(len(s.GPUs))
-	return m, nil
 }
 
 func (s *settings) flags(f *pflag.FlagSet) {
@@ -82,9 +55,6 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.S3Root, "s3-root", "", "directory that stands for S3 in the requests of training jobs: s3://BUCKET/KEY is DIR/BUCKET/KEY")
 	f.StringArrayVar(&s.Volumes, "volume", nil, "directory that stands for a file system of EFS or S3 Files, such as fs-0123=/mnt/x or fs-0123=nfs://server/export; fs-0123/fsap-1=… for an access point; repeatable")
 	f.StringSliceVar(&s.GPUs, "gpus", nil, "GPUs that jobs may have, by index or UUID as nvidia-smi has them, such as 0,1; needs the docker driver")
-	f.StringVar(&s.Capacity, "capacity", s.Capacity, "what managed compute environments without the tag barge:capacity have: unlimited virtual instances, or together what this machine has (host)")
-	f.Int32Var(&s.MachineVCPUs, "machine-vcpus", 0, "vCPUs of this machine for compute environments with barge:capacity=host (default all)")
-	f.Int32Var(&s.MachineMemory, "machine-memory", 0, "MiB of this machine's memory for the same (default all)")
 	f.StringVar(&s.InstanceTypes, "instance-types", "", "file with instance types of your own, their prices, and other prices for EC2's: JSON, YAML or CSV; see docs/cost.md")
 	f.Int64Var(&s.MaxProcesses, "max-processes", s.MaxProcesses, "the most processes and threads that a container of a job may have at once, where the driver can limit anything; 0 for no limit")
 	f.Int32Var(&s.MaxArraySize, "max-array-size", s.MaxArraySize, "the most children of an array job, up to 1000000; AWS has 10000")

@@ -40,6 +40,7 @@ type parts struct {
 	driver     driver.Driver
 	engine     *engine.Engine
 	bus        *bus.Bus
+	fleet      *fleet.Fleet
 	supervisor *host.Supervisor
 	handler    *serve.Handler
 }
@@ -81,18 +82,32 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *parts, err error)
 	if len(eventSinks) > 0 {
 		wake = func() { p.bus.Wake() }
 	}
-	machine, err := c.machine()
+	machine, err := c.machine(len(c.GPUs))
 	if err != nil {
 		return nil, err
 	}
-	local := fleet.Local{Owner: owner.String(), Machine: machine}
+	providers, err := c.providers(owner.String())
+	if err != nil {
+		return nil, err
+	}
+	types = types.LimitGPUs(machine.GPUs) // attempts run here, whatever their instances are
 	p.engine, err = engine.Open(ctx, engine.Options{
-		Store: p.store, Log: log, Scaling: core.Scaling{Catalog: types},
+		Store: p.store, Log: log, Scaling: c.scaling(types),
 		Sinks: engine.Sinks{
 			Start:  func(e core.Start) { p.supervisor.Start(e.Attempt) },
 			Attach: func(e core.Attach) { p.supervisor.Attach(e.Attempt) },
-			Stop:   func(e core.Stop) { p.supervisor.Stop(e.Attempt) },
-			Scale:  func(e core.Scale) { p.engine.Tell(local.Scale(e), nil) },
+			Stop: func(e core.Stop) {
+				if e.Kill {
+					p.supervisor.Kill(e.Attempt)
+				} else {
+					p.supervisor.Stop(e.Attempt)
+				}
+			},
+			Scale:  func(e core.Scale) { p.fleet.Scale(e) },
+			Launch: func(e core.Launch) { p.fleet.Launch(e) },
+
+			TerminateHost: func(e core.TerminateHost) { p.fleet.Terminate(e) },
+
 			Events: wake,
 		},
 	})
@@ -121,14 +136,25 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *parts, err error)
 	}
 	service := batchsvc.New(batchsvc.Options{
 		Training: trainingFiles,
-		Catalog: types,
-		Do:      p.engine.Do, View: p.engine.View, Store: p.store, Scope: c.Scope, Owner: owner,
+		Catalog:  types,
+		Do:       p.engine.Do, View: p.engine.View, Store: p.store, Scope: c.Scope, Owner: owner,
 		Secret: secrets.Value, Volumes: volumes, JobEnv: jobEnv, MaxProcesses: c.MaxProcesses, NodeSpace: nodes, OnMachine: c.Capacity == "host",
+		Provider: c.defaultProvider(), HasCommand: providers["command"] != nil,
 		Limits: batchsvc.Limits{ArraySize: c.MaxArraySize, Dependencies: c.MaxDependencies, Shares: c.MaxShares},
 	})
 	if err = service.SweepTraining(ctx); err != nil {
 		return nil, fmt.Errorf("remove the files of training jobs that have ended: %w", err)
 	}
+	p.fleet = fleet.New(fleet.Options{
+		Owner: owner.String(), Machine: machine, Providers: providers, Interruptions: c.interruptions(), Log: log,
+		Environment: fleetEnvironment(service), Tell: func(in core.Input) { p.engine.Tell(in, nil) },
+		Capacity: func(name string) batch.Resources {
+			if t := types.Type(name); t != nil {
+				return t.Usable()
+			}
+			return batch.Resources{}
+		},
+	})
 	p.bus = bus.New(bus.Options{
 		Outbox: p.store.Outbox, Render: service.Events, Sinks: eventSinks, Log: log,
 		Delivered: func(ctx context.Context, mark core.Mark) error {

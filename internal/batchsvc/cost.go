@@ -14,7 +14,10 @@ import (
 
 // Routes are the operations that Barge has and AWS Batch has not.
 func (s *Service) Routes() []restjson.Route {
-	return []restjson.Route{{Operation: "DescribeCosts", Method: http.MethodPost, Path: "/v1/describecosts", Serve: s.describeCosts}}
+	return []restjson.Route{
+		{Operation: "DescribeCosts", Method: http.MethodPost, Path: "/v1/describecosts", Serve: s.describeCosts},
+		{Operation: "InterruptInstances", Method: http.MethodPost, Path: "/v1/interruptinstances", Serve: s.interruptInstances},
+	}
 }
 
 // costRequest asks what jobs and instances have cost.

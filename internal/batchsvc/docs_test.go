@@ -48,7 +48,10 @@ resource or has a bad value is refused.
 What Barge says beyond AWS is one more member, `+"`barge`"+`, in what AWS describes: DescribeJobs has in
 `+"`barge.waiting`"+` why a job waits that is PENDING or RUNNABLE. AWS's clients leave it out; `+"`barge why`"+` prints it.
 `+"`barge.cost`"+` is what the job's attempts have cost that have ended: `+"`amount`, `currency` and `onDemandAmount`"+`; each
-of `+"`attempts`"+` has its own. `+"`barge cost`"+` adds up.
+of `+"`attempts`"+` has its own. `+"`barge cost`"+` adds up. DescribeComputeEnvironments has in `+"`barge`"+`, of environments that it is
+asked for by name, their instances and the latest decisions about them; `+"`barge environments`"+` prints them.
+
+POST /v1/interruptinstances takes instances back as EC2 does Spot instances: `+"`barge spot interrupt`"+`.
 `), "tag", "on", "value", "meaning")
 	for _, e := range extensionTable() {
 		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", e.name, places(e.on), e.values, e.meaning)

@@ -19,8 +19,8 @@ var namePattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
-// CreateComputeEnvironment makes an environment, which is valid at once: this
-// machine needs no time to get ready.
+// CreateComputeEnvironment makes an environment, which is valid at once: whether
+// it gets instances shows when it asks for some.
 //
 // https://docs.aws.amazon.com/batch/latest/APIReference/API_CreateComputeEnvironment.html
 func (s *Service) CreateComputeEnvironment(ctx context.Context, in *batchapi.CreateComputeEnvironmentRequest) (*batchapi.CreateComputeEnvironmentResponse, error) {
@@ -47,13 +47,17 @@ func (s *Service) CreateComputeEnvironment(ctx context.Context, in *batchapi.Cre
 	if err != nil {
 		return nil, err
 	}
+	fleet := fleetOf(d, machine)
+	if err = s.checkProvider(fleet, x); err != nil {
+		return nil, err
+	}
 	if d.ServiceRole == "" && d.Type == batchapi.CETypeManaged {
 		d.ServiceRole = s.serviceLinkedRole()
 	}
 	err = s.change(ctx, func(do command) error {
 		_, err = do(core.CreateEnvironment{
 			Name: in.ComputeEnvironmentName, Enabled: in.State != batchapi.CEStateDisabled,
-			MaxVCPU: maxVCPU(d, machine), Machine: machine, Fargate: fargateOf(d, machine), Spec: d.AppendJSON(nil),
+			MaxVCPU: maxVCPU(d, machine), Machine: machine, Fargate: fargateOf(d, machine), Fleet: fleet, Spec: d.AppendJSON(nil),
 		})
 		return err
 	})
@@ -150,11 +154,23 @@ func (s *Service) DescribeComputeEnvironments(ctx context.Context, in *batchapi.
 	if err != nil {
 		return nil, err
 	}
+	fleets, err := s.fleets(ctx)
+	if err != nil {
+		return nil, err
+	}
 	out := &batchapi.DescribeComputeEnvironmentsResponse{ComputeEnvironments: []batchapi.ComputeEnvironmentDetail{}, NextToken: token}
 	for _, row := range rows {
 		d, err := s.environmentDetail(row)
 		if err != nil {
 			return nil, err
+		}
+		if f := fleets[row.ID]; f != nil {
+			describeFleet(d, f)
+		}
+		if len(in.ComputeEnvironments) > 0 {
+			if d.Barge, err = s.bargeEnvironment(ctx, row, d, fleets[row.ID]); err != nil {
+				return nil, err
+			}
 		}
 		d.Tags = orMap(tags.over(row.ID, d.Tags))
 		out.ComputeEnvironments = append(out.ComputeEnvironments, *d)

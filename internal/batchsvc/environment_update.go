@@ -11,9 +11,11 @@ import (
 	"github.com/bargehq/barge/internal/core"
 )
 
-// UpdateComputeEnvironment changes an environment. All of it takes effect at
-// once: the virtual instance of an environment has no type, image or network, so
-// nothing is replaced, and nothing that runs is stopped.
+// UpdateComputeEnvironment changes an environment. What says how many instances
+// there are takes effect at once. What says how they are replaces them: the
+// environment is UPDATING until the last old one is gone. The host of an
+// environment without instances has no type, image or network, so nothing is
+// replaced there.
 //
 // https://docs.aws.amazon.com/batch/latest/APIReference/API_UpdateComputeEnvironment.html
 func (s *Service) UpdateComputeEnvironment(ctx context.Context, in *batchapi.UpdateComputeEnvironmentRequest) (*batchapi.UpdateComputeEnvironmentResponse, error) {
@@ -27,8 +29,16 @@ func (s *Service) UpdateComputeEnvironment(ctx context.Context, in *batchapi.Upd
 		if err != nil {
 			return err
 		}
+		fleets, err := s.fleets(ctx)
+		if err != nil {
+			return err
+		}
+		if f := fleets[row.ID]; f != nil {
+			setDesired(old, f)
+		}
 		d := s.updated(*old, in)
-		if err = check(environmentUpdateRules, environmentUpdate{in: in, old: old, d: d}); err != nil {
+		u := environmentUpdate{in: in, old: old, d: d}
+		if err = check(environmentUpdateRules, u); err != nil {
 			return err
 		}
 		if err = s.checkEnvironmentDetail(d); err != nil {
@@ -43,7 +53,8 @@ func (s *Service) UpdateComputeEnvironment(ctx context.Context, in *batchapi.Upd
 		}
 		out.ComputeEnvironmentName, out.ComputeEnvironmentArn = row.Name, s.o.Scope.ARN(batch.ARNComputeEnvironment, row.Name)
 		_, err = do(core.UpdateEnvironment{
-			Name: row.Name, Enabled: enabled(in.State, row.Enabled), MaxVCPU: maxVCPU(d, row.Machine), Fargate: fargateOf(d, row.Machine), Spec: d.AppendJSON(nil),
+			Name: row.Name, Enabled: enabled(in.State, row.Enabled), MaxVCPU: maxVCPU(d, row.Machine), Fargate: fargateOf(d, row.Machine),
+			Fleet: updatedFleet(d, row.Machine, in), Replace: len(u.replacing()) > 0, Spec: d.AppendJSON(nil),
 		})
 		return err
 	})

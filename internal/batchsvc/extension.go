@@ -24,6 +24,7 @@ const (
 	maxPerShareTag    = extensionPrefix + "max-running-per-share"
 	maxRunningTag     = extensionPrefix + "max-running"
 	preemptRetriesTag = extensionPrefix + "preemption-retries"
+	providerTag       = extensionPrefix + "provider"
 	quotaShareTag     = extensionPrefix + "quota-share"
 	orderTag          = extensionPrefix + "order"
 	retryBackoffTag   = extensionPrefix + "retry-backoff"
@@ -52,6 +53,12 @@ const (
 	capacityUnlimited = "unlimited"
 )
 
+// Values of the tag barge:provider.
+const (
+	providerLocal   = "local"
+	providerCommand = "command"
+)
+
 // extension is one tag that means something to Barge.
 type extension struct {
 	name    string // with the prefix
@@ -71,6 +78,7 @@ type extensions struct {
 	// definitionMax is maxRunning of the definition of a job.
 	definitionMax int32
 	backfill      bool
+	provider      string // providerLocal, providerCommand or empty
 	backoff       retry.Backoff
 	stopTimeout   time.Duration
 	quotaShare    string
@@ -138,6 +146,15 @@ func extensionTable() []extension {
 				n, ok := number(value, 1_000_000)
 				x.preemptions = ptr(int32(n))
 				return ok || value == "0"
+			},
+		},
+		{
+			name: providerTag, on: []place{onEnvironment},
+			values:  "local or command",
+			meaning: "Where instances of types EC2 and SPOT come from, instead of what `barge serve --provider` says: virtual ones on this machine, or those of the program that `--provider command=PATH` names.",
+			set: func(x *extensions, value string) bool {
+				x.provider = value
+				return value == providerLocal || value == providerCommand
 			},
 		},
 		{

@@ -61,7 +61,7 @@ func makers() []operation {
 			"CreateServiceEnvironment", of((*sdk.Client).CreateServiceEnvironment, func(*wire) *sdk.CreateServiceEnvironmentInput {
 				return &sdk.CreateServiceEnvironmentInput{
 					ServiceEnvironmentName: aws.String("se"), ServiceEnvironmentType: types.ServiceEnvironmentTypeSagemakerTraining,
-					State: types.ServiceEnvironmentStateDisabled, // so that jobs wait
+					State:          types.ServiceEnvironmentStateDisabled, // so that jobs wait
 					CapacityLimits: []types.CapacityLimit{{MaxCapacity: aws.Int32(4), CapacityUnit: aws.String("NUM_INSTANCES")}},
 				}
 			}),

@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -29,6 +30,9 @@ import (
 //	    a job's id, `as` names the one in the answer, `pick` prints those
 //	    members only, wherever they are; token=TEXT is sent as a header
 //	host NAME vcpu=N [environment=ID]  a host of an environment, of the first one
+//	instance HOST [name=NAME] [vcpu=N]  the instance that was launched for a host registers
+//	failed HOST [environment=ID]  it will not come: there is no capacity
+//	lost HOST [environment=ID]    it is gone
 //	running JOB#N at=MS  an attempt runs; JOB@I#N is one of a node
 //	exit JOB#N [from=MS] to=MS [code=N] [reason=TEXT] [status=TEXT] [cpu=MICROSECONDS]
 //	effects              what hosts were asked for since
@@ -72,6 +76,15 @@ func (w *world) run(t *testing.T, d *datadriven.TestData) string {
 		w.tell(core.HostSeen{Environment: int64(arg(t, d, "environment", 1)), Name: d.CmdArgs[0].Key, Capacity: batch.Resources{
 			MilliVCPU: int64(arg(t, d, "vcpu", 0)) * 1000, MemoryMiB: batch.Unlimited,
 		}})
+	case "instance":
+		w.tell(core.HostSeen{
+			Environment: int64(arg(t, d, "environment", 1)), Host: hostArg(t, d), Name: arg(t, d, "name", "i-"+d.CmdArgs[0].Key),
+			Capacity: batch.Resources{MilliVCPU: int64(arg(t, d, "vcpu", 2)) * 1000, MemoryMiB: 7000},
+		})
+	case "failed":
+		w.tell(core.LaunchFailed{Environment: int64(arg(t, d, "environment", 1)), Host: hostArg(t, d), Kind: core.NoCapacity, Text: "none"})
+	case "lost":
+		w.tell(core.HostLost{Environment: int64(arg(t, d, "environment", 1)), Host: hostArg(t, d)})
 	case "running":
 		w.tell(core.AttemptRunning{Attempt: w.attemptID(t, d), At: at(t, d, "at")})
 	case "exit":
@@ -281,4 +294,14 @@ func pick(v any, members []string, lines *[]string) {
 			pick(e, members, lines)
 		}
 	}
+}
+
+// hostArg is the host that a line is about.
+func hostArg(t *testing.T, d *datadriven.TestData) int64 {
+	t.Helper()
+	n, err := strconv.ParseInt(d.CmdArgs[0].Key, 10, 64)
+	if err != nil {
+		d.Fatalf(t, "%v", err)
+	}
+	return n
 }

@@ -18,6 +18,7 @@
 package batchsvc
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"net/netip"
@@ -34,7 +35,7 @@ import (
 	"github.com/bargehq/barge/internal/store"
 )
 
-// Options configure a Service. All members but Volumes, JobEnv, MaxProcesses, OnMachine and Limits
+// Options configure a Service. All members but Volumes, JobEnv, MaxProcesses, OnMachine, Provider and Limits
 // are required.
 type Options struct {
 	// Do steps a command and returns after its commit, as engine.Engine.Do.
@@ -60,6 +61,11 @@ type Options struct {
 	Catalog *catalog.Catalog
 	// Training says where training jobs have their files.
 	Training Training
+	// Provider is the name of the provider of instances for environments
+	// without the tag barge:provider: local where it is empty. HasCommand is
+	// that there is one called command.
+	Provider   string
+	HasCommand bool
 	// Limits are AWS's where they are zero.
 	Limits Limits
 	// NodeSpace is where the nodes of multi-node jobs get their addresses
@@ -89,6 +95,7 @@ func New(o Options) *Service {
 	if o.Catalog == nil {
 		o.Catalog = catalog.Builtin()
 	}
+	o.Provider = cmp.Or(o.Provider, providerLocal)
 	s := &Service{o: o, changing: make(chan struct{}, 1)}
 	s.definitions.reset()
 	s.o.Do = s.capabilities.watch(o.Do)

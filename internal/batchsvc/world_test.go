@@ -75,6 +75,12 @@ func (w *world) open(t *testing.T) {
 		Attach: func(e core.Attach) { note("attach %s", e.Attempt) },
 		Stop:   func(e core.Stop) { note("stop %s", e.Attempt) },
 		Scale:  func(e core.Scale) { note("scale %d to %d", e.Environment, e.VCPU) },
+		Launch: func(e core.Launch) {
+			note("launch %s for host %d of environment %d, Spot %t", e.Type, e.Host, e.Environment, e.Spot)
+		},
+		TerminateHost: func(e core.TerminateHost) {
+			note("terminate host %d of environment %d", e.Host, e.Environment)
+		},
 		Events: func() {},
 	}})
 	if err != nil {
@@ -82,6 +88,7 @@ func (w *world) open(t *testing.T) {
 	}
 	w.engine = e
 	w.service = batchsvc.New(batchsvc.Options{
+		OnMachine: true, // unless a test says otherwise: then hosts come when it wants
 		NodeSpace: netip.MustParsePrefix("100.64.0.0/10"),
 		Do:        e.Do, View: e.View, Store: w.store, Owner: uuid.MustParse("9d1f3c52-6a0e-4b53-8f0b-0a7c5d1e2f34"),
 		Scope: batch.Scope{Partition: "aws", Region: "eu-west-1", Account: "123456789012"},
@@ -97,7 +104,7 @@ func (w *world) open(t *testing.T) {
 			"fs-nfs": {NFS: &driver.NFS{Server: "10.0.0.9", Path: "/export"}},
 		},
 	})
-	w.handler = batchapi.Handler(w.service, restjson.Options{Log: log})
+	w.handler = batchapi.Handler(w.service, restjson.Options{Log: log}, w.service.Routes()...)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan error, 1)
 	go func() { done <- e.Run(ctx) }()

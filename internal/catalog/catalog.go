@@ -79,6 +79,18 @@ func (c *Catalog) Type(name string) *Type { return c.byName[name] }
 // Types returns all types by name. The caller must not change the slice.
 func (c *Catalog) Types() []*Type { return c.types }
 
+// LimitGPUs returns the catalogue of a place where no instance has more GPUs for
+// jobs than the given number.
+func (c *Catalog) LimitGPUs(most int64) *Catalog {
+	types := make([]*Type, len(c.types))
+	for i, t := range c.types {
+		limited := *t
+		limited.GPUs = min(t.GPUs, most)
+		types[i] = &limited
+	}
+	return newCatalog(types, c.fargate)
+}
+
 // bySize orders types from the smallest.
 func bySize(a, b *Type) int {
 	switch {

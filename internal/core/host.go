@@ -135,6 +135,7 @@ func (s *State) loseOn(now batch.Instant, out *Output) (more bool) {
 				s.loseNode(now, j, reason, out)
 				continue
 			}
+			out.Effects = append(out.Effects, Stop{Host: h.ID, Attempt: j.attemptID(), Kill: true})
 			s.stepAttemptEnded(now, AttemptEnded{Attempt: j.attemptID(), StoppedAt: now, StatusReason: reason}, out)
 		}
 		if h.environment.fleet != nil {

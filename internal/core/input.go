@@ -248,6 +248,7 @@ type Attach struct {
 type Stop struct {
 	Host    int64
 	Attempt batch.AttemptID
+	Kill    bool // at once: the host is gone, and if it is not, what it runs has no say any more
 }
 
 // Scale asks for hosts of an environment with this many vCPUs (in thousandths).

@@ -330,7 +330,11 @@ func (w *world) describe() string {
 		case Attach:
 			fmt.Fprintf(&b, "  attach %s on host %d\n", w.attemptName(e.Attempt), e.Host)
 		case Stop:
-			fmt.Fprintf(&b, "  stop %s on host %d\n", w.attemptName(e.Attempt), e.Host)
+			what := "stop"
+			if e.Kill {
+				what = "kill"
+			}
+			fmt.Fprintf(&b, "  %s %s on host %d\n", what, w.attemptName(e.Attempt), e.Host)
 		case Scale:
 			fmt.Fprintf(&b, "  scale environment %d to %d\n", e.Environment, e.VCPU/1000)
 		}

@@ -50,6 +50,14 @@ type front struct {
 	version uint64 // of the queue's heap; zero before the first look
 }
 
+// Held is how many attempts a host holds.
+func (s *State) Held(host int64) int {
+	if h := s.hosts[host]; h != nil {
+		return len(h.live)
+	}
+	return 0
+}
+
 // Snapshot tells how the queue stands after the latest Place. Who changes it has
 // changed the state.
 func (s *State) Snapshot(queue string) (Snapshot, bool) {

@@ -177,7 +177,7 @@ func (s *Supervisor) take(id batch.AttemptID, ran bool) {
 	if s.attempts[id] != nil {
 		return
 	}
-	a := &attempt{id: id, ran: ran, stop: make(chan struct{})}
+	a := &attempt{id: id, ran: ran, stop: make(chan struct{}), kill: make(chan struct{})}
 	s.attempts[id] = a
 	s.taken = append(s.taken, a)
 	select {
@@ -196,6 +196,18 @@ func (s *Supervisor) Stop(id batch.AttemptID) {
 	}
 }
 
+// Kill ends the attempt at once: its host is gone, and with it what ran there.
+// One that is not supervised has ended.
+func (s *Supervisor) Kill(id batch.AttemptID) {
+	s.Stop(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a := s.attempts[id]; a != nil && !a.killing {
+		a.killing = true
+		close(a.kill)
+	}
+}
+
 func (s *Supervisor) forget(a *attempt) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -203,12 +215,14 @@ func (s *Supervisor) forget(a *attempt) {
 }
 
 // attempt is one supervised attempt. Only its own goroutine uses it, but for
-// stopping, which the Supervisor's mutex guards.
+// stopping and killing, which the Supervisor's mutex guards.
 type attempt struct {
 	id       batch.AttemptID
 	ran      bool // it is known to have been started
 	stop     chan struct{}
+	kill     chan struct{}
 	stopping bool
+	killing  bool
 }
 
 // retry calls f until it succeeds, answers something final, or ctx ends.

@@ -81,6 +81,7 @@ func (t *task) run(ctx context.Context) (End, bool) {
 		select {
 		case <-t.a.stop:
 			t.finish()
+			t.kill(ctx)
 		case <-ctx.Done():
 		}
 	})
@@ -328,6 +329,24 @@ func (t *task) awaitEnd(ctx context.Context, d *unit, condition string) error {
 
 func unresolved(d *unit, condition string) error {
 	return &driver.StartError{Reason: "CannotStartContainerError: the container depends on " + d.c.Name + ", which did not reach " + condition}
+}
+
+// kill ends at once, when it is asked to, all that has started.
+func (t *task) kill(ctx context.Context) {
+	select {
+	case <-t.a.kill:
+	case <-ctx.Done():
+		return
+	}
+	for _, u := range t.units {
+		select {
+		case <-u.started:
+			_ = t.s.retry(ctx, t.a, "kill", func() error { return t.s.o.Driver.Stop(ctx, u.id, 0) })
+		case <-u.ended:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // stop stops a unit when the task ends, after the units that depend on it, as

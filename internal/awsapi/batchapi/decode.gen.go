@@ -837,6 +837,119 @@ func (v *BargeCost) ReadJSON(d *wire.Decoder) {
 }
 
 // UnmarshalJSON reads a stored record: it checks and normalises nothing.
+func (v *BargeBackoff) UnmarshalJSON(data []byte) error {
+	*v = BargeBackoff{}
+	return wire.Unmarshal(data, v)
+}
+
+// ReadJSON reads the next value of d.
+func (v *BargeBackoff) ReadJSON(d *wire.Decoder) {
+	for d.Object(); d.More(); {
+		switch string(d.Name()) {
+		case "instanceType":
+			v.InstanceType = d.Text()
+		case "reason":
+			v.Reason = d.Text()
+		case "until":
+			v.Until = d.Int64()
+		default:
+			d.Skip()
+		}
+	}
+	d.Close()
+}
+
+func readBargeBackoffs(d *wire.Decoder) []BargeBackoff {
+	if d.Null() {
+		return nil
+	}
+	list := []BargeBackoff{}
+	for d.Array(); d.More(); d.Element() {
+		list = append(list, BargeBackoff{})
+		list[len(list)-1].ReadJSON(d)
+	}
+	d.Close()
+	return list
+}
+
+// UnmarshalJSON reads a stored record: it checks and normalises nothing.
+func (v *BargeDecision) UnmarshalJSON(data []byte) error {
+	*v = BargeDecision{}
+	return wire.Unmarshal(data, v)
+}
+
+// ReadJSON reads the next value of d.
+func (v *BargeDecision) ReadJSON(d *wire.Decoder) {
+	for d.Object(); d.More(); {
+		switch string(d.Name()) {
+		case "at":
+			v.At = d.Int64()
+		case "launched":
+			v.Launched = d.Int32()
+		case "terminated":
+			v.Terminated = d.Int32()
+		case "instanceType":
+			v.InstanceType = d.Text()
+		case "why":
+			v.Why = d.Text()
+		case "demandvCpus":
+			v.DemandvCpus = d.Float()
+		case "vcpus":
+			v.Vcpus = d.Float()
+		case "usdPerHour":
+			v.UsdPerHour = d.Float()
+		default:
+			d.Skip()
+		}
+	}
+	d.Close()
+}
+
+func readBargeDecisions(d *wire.Decoder) []BargeDecision {
+	if d.Null() {
+		return nil
+	}
+	list := []BargeDecision{}
+	for d.Array(); d.More(); d.Element() {
+		list = append(list, BargeDecision{})
+		list[len(list)-1].ReadJSON(d)
+	}
+	d.Close()
+	return list
+}
+
+// UnmarshalJSON reads a stored record: it checks and normalises nothing.
+func (v *BargeEnvironment) UnmarshalJSON(data []byte) error {
+	*v = BargeEnvironment{}
+	return wire.Unmarshal(data, v)
+}
+
+// ReadJSON reads the next value of d.
+func (v *BargeEnvironment) ReadJSON(d *wire.Decoder) {
+	for d.Object(); d.More(); {
+		switch string(d.Name()) {
+		case "provider":
+			v.Provider = d.Text()
+		case "capacity":
+			v.Capacity = d.Text()
+		case "instanceCount":
+			v.InstanceCount = d.Int32()
+		case "vcpus":
+			v.Vcpus = d.Float()
+		case "instances":
+			v.Instances = readBargeInstances(d)
+		case "decisions":
+			v.Decisions = readBargeDecisions(d)
+		case "backoffs":
+			v.Backoffs = readBargeBackoffs(d)
+		default:
+			d.Skip()
+		}
+	}
+	d.Close()
+}
+
+// UnmarshalJSON reads a stored record: it checks and normalises nothing.
 func (v *BargeHead) UnmarshalJSON(data []byte) error {
 	*v = BargeHead{}
 	return wire.Unmarshal(data, v)
@@ -865,6 +978,62 @@ func (v *BargeHead) ReadJSON(d *wire.Decoder) {
 		}
 	}
 	d.Close()
+}
+
+// UnmarshalJSON reads a stored record: it checks and normalises nothing.
+func (v *BargeInstance) UnmarshalJSON(data []byte) error {
+	*v = BargeInstance{}
+	return wire.Unmarshal(data, v)
+}
+
+// ReadJSON reads the next value of d.
+func (v *BargeInstance) ReadJSON(d *wire.Decoder) {
+	for d.Object(); d.More(); {
+		switch string(d.Name()) {
+		case "instanceId":
+			v.InstanceId = d.Text()
+		case "instanceType":
+			v.InstanceType = d.Text()
+		case "spot":
+			v.Spot = d.Bool()
+		case "state":
+			v.State = d.Text()
+		case "vcpus":
+			v.Vcpus = d.Float()
+		case "memory":
+			v.Memory = d.Int64()
+		case "gpus":
+			v.Gpus = d.Int64()
+		case "jobs":
+			v.Jobs = d.Int32()
+		case "launchedAt":
+			v.LaunchedAt = d.Int64()
+		case "registeredAt":
+			v.RegisteredAt = d.Int64()
+		case "stopsJobsAt":
+			v.StopsJobsAt = d.Int64()
+		case "interruptedAt":
+			v.InterruptedAt = d.Int64()
+		case "usdPerHour":
+			v.UsdPerHour = d.Float()
+		default:
+			d.Skip()
+		}
+	}
+	d.Close()
+}
+
+func readBargeInstances(d *wire.Decoder) []BargeInstance {
+	if d.Null() {
+		return nil
+	}
+	list := []BargeInstance{}
+	for d.Array(); d.More(); d.Element() {
+		list = append(list, BargeInstance{})
+		list[len(list)-1].ReadJSON(d)
+	}
+	d.Close()
+	return list
 }
 
 // UnmarshalJSON reads a stored record: it checks and normalises nothing.
@@ -1248,6 +1417,13 @@ func (v *ComputeEnvironmentDetail) ReadJSON(d *wire.Decoder) {
 			} else {
 				v.EcsSettings = new(EcsSettings)
 				v.EcsSettings.ReadJSON(d)
+			}
+		case "barge":
+			if d.Null() {
+				v.Barge = nil
+			} else {
+				v.Barge = new(BargeEnvironment)
+				v.Barge.ReadJSON(d)
 			}
 		default:
 			d.Skip()

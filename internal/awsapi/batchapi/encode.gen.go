@@ -193,6 +193,94 @@ func (v *BargeCost) AppendJSON(b []byte) []byte {
 }
 
 // AppendJSON appends v as a JSON object.
+func (v *BargeBackoff) AppendJSON(b []byte) []byte {
+	start := len(b)
+	if v.InstanceType != "" {
+		b = wire.AppendString(append(b, `,"instanceType":`...), v.InstanceType)
+	}
+	if v.Reason != "" {
+		b = wire.AppendString(append(b, `,"reason":`...), v.Reason)
+	}
+	if v.Until != nil {
+		b = strconv.AppendInt(append(b, `,"until":`...), *v.Until, 10)
+	}
+	return wire.CloseObject(b, start)
+}
+
+func appendBargeBackoffs(b []byte, list []BargeBackoff) []byte {
+	start := len(b)
+	for i := range list {
+		b = list[i].AppendJSON(append(b, ','))
+	}
+	return wire.CloseArray(b, start)
+}
+
+// AppendJSON appends v as a JSON object.
+func (v *BargeDecision) AppendJSON(b []byte) []byte {
+	start := len(b)
+	if v.At != nil {
+		b = strconv.AppendInt(append(b, `,"at":`...), *v.At, 10)
+	}
+	if v.Launched != nil {
+		b = strconv.AppendInt(append(b, `,"launched":`...), int64(*v.Launched), 10)
+	}
+	if v.Terminated != nil {
+		b = strconv.AppendInt(append(b, `,"terminated":`...), int64(*v.Terminated), 10)
+	}
+	if v.InstanceType != "" {
+		b = wire.AppendString(append(b, `,"instanceType":`...), v.InstanceType)
+	}
+	if v.Why != "" {
+		b = wire.AppendString(append(b, `,"why":`...), v.Why)
+	}
+	if v.DemandvCpus != nil {
+		b = wire.AppendFloat(append(b, `,"demandvCpus":`...), *v.DemandvCpus)
+	}
+	if v.Vcpus != nil {
+		b = wire.AppendFloat(append(b, `,"vcpus":`...), *v.Vcpus)
+	}
+	if v.UsdPerHour != nil {
+		b = wire.AppendFloat(append(b, `,"usdPerHour":`...), *v.UsdPerHour)
+	}
+	return wire.CloseObject(b, start)
+}
+
+func appendBargeDecisions(b []byte, list []BargeDecision) []byte {
+	start := len(b)
+	for i := range list {
+		b = list[i].AppendJSON(append(b, ','))
+	}
+	return wire.CloseArray(b, start)
+}
+
+// AppendJSON appends v as a JSON object.
+func (v *BargeEnvironment) AppendJSON(b []byte) []byte {
+	start := len(b)
+	if v.Provider != "" {
+		b = wire.AppendString(append(b, `,"provider":`...), v.Provider)
+	}
+	if v.Capacity != "" {
+		b = wire.AppendString(append(b, `,"capacity":`...), v.Capacity)
+	}
+	if v.InstanceCount != nil {
+		b = strconv.AppendInt(append(b, `,"instanceCount":`...), int64(*v.InstanceCount), 10)
+	}
+	if v.Vcpus != nil {
+		b = wire.AppendFloat(append(b, `,"vcpus":`...), *v.Vcpus)
+	}
+	if v.Instances != nil {
+		b = appendBargeInstances(append(b, `,"instances":`...), v.Instances)
+	}
+	if v.Decisions != nil {
+		b = appendBargeDecisions(append(b, `,"decisions":`...), v.Decisions)
+	}
+	if v.Backoffs != nil {
+		b = appendBargeBackoffs(append(b, `,"backoffs":`...), v.Backoffs)
+	}
+	return wire.CloseObject(b, start)
+}
+
+// AppendJSON appends v as a JSON object.
 func (v *BargeHead) AppendJSON(b []byte) []byte {
 	start := len(b)
 	if v.JobId != "" {
@@ -217,6 +305,59 @@ func (v *BargeHead) AppendJSON(b []byte) []byte {
 		b = appendBargeShortages(append(b, `,"consumableResources":`...), v.ConsumableResources)
 	}
 	return wire.CloseObject(b, start)
+}
+
+// AppendJSON appends v as a JSON object.
+func (v *BargeInstance) AppendJSON(b []byte) []byte {
+	start := len(b)
+	if v.InstanceId != "" {
+		b = wire.AppendString(append(b, `,"instanceId":`...), v.InstanceId)
+	}
+	if v.InstanceType != "" {
+		b = wire.AppendString(append(b, `,"instanceType":`...), v.InstanceType)
+	}
+	if v.Spot != nil {
+		b = strconv.AppendBool(append(b, `,"spot":`...), *v.Spot)
+	}
+	if v.State != "" {
+		b = wire.AppendString(append(b, `,"state":`...), v.State)
+	}
+	if v.Vcpus != nil {
+		b = wire.AppendFloat(append(b, `,"vcpus":`...), *v.Vcpus)
+	}
+	if v.Memory != nil {
+		b = strconv.AppendInt(append(b, `,"memory":`...), *v.Memory, 10)
+	}
+	if v.Gpus != nil {
+		b = strconv.AppendInt(append(b, `,"gpus":`...), *v.Gpus, 10)
+	}
+	if v.Jobs != nil {
+		b = strconv.AppendInt(append(b, `,"jobs":`...), int64(*v.Jobs), 10)
+	}
+	if v.LaunchedAt != nil {
+		b = strconv.AppendInt(append(b, `,"launchedAt":`...), *v.LaunchedAt, 10)
+	}
+	if v.RegisteredAt != nil {
+		b = strconv.AppendInt(append(b, `,"registeredAt":`...), *v.RegisteredAt, 10)
+	}
+	if v.StopsJobsAt != nil {
+		b = strconv.AppendInt(append(b, `,"stopsJobsAt":`...), *v.StopsJobsAt, 10)
+	}
+	if v.InterruptedAt != nil {
+		b = strconv.AppendInt(append(b, `,"interruptedAt":`...), *v.InterruptedAt, 10)
+	}
+	if v.UsdPerHour != nil {
+		b = wire.AppendFloat(append(b, `,"usdPerHour":`...), *v.UsdPerHour)
+	}
+	return wire.CloseObject(b, start)
+}
+
+func appendBargeInstances(b []byte, list []BargeInstance) []byte {
+	start := len(b)
+	for i := range list {
+		b = list[i].AppendJSON(append(b, ','))
+	}
+	return wire.CloseArray(b, start)
 }
 
 // AppendJSON appends v as a JSON object.
@@ -475,6 +616,9 @@ func (v *ComputeEnvironmentDetail) AppendJSON(b []byte) []byte {
 	}
 	if v.EcsSettings != nil {
 		b = v.EcsSettings.AppendJSON(append(b, `,"ecsSettings":`...))
+	}
+	if v.Barge != nil {
+		b = v.Barge.AppendJSON(append(b, `,"barge":`...))
 	}
 	return wire.CloseObject(b, start)
 }

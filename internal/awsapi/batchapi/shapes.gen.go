@@ -75,6 +75,36 @@ type BargeCost struct {
 	OnDemandAmount *float64
 }
 
+// BargeBackoff is part of BargeEnvironment.
+type BargeBackoff struct {
+	InstanceType string
+	Reason       string
+	Until        *int64
+}
+
+// BargeDecision is part of BargeEnvironment.
+type BargeDecision struct {
+	At           *int64
+	Launched     *int32
+	Terminated   *int32
+	InstanceType string
+	Why          string
+	DemandvCpus  *float64
+	Vcpus        *float64
+	UsdPerHour   *float64
+}
+
+// BargeEnvironment is part of ComputeEnvironmentDetail.
+type BargeEnvironment struct {
+	Provider      string
+	Capacity      string
+	InstanceCount *int32
+	Vcpus         *float64
+	Instances     []BargeInstance
+	Decisions     []BargeDecision
+	Backoffs      []BargeBackoff
+}
+
 // BargeHead is part of BargeWaiting.
 type BargeHead struct {
 	JobId               string
@@ -84,6 +114,23 @@ type BargeHead struct {
 	CancelledAt         *int64
 	ComputeEnvironments []BargeObstacle
 	ConsumableResources []BargeShortage
+}
+
+// BargeInstance is part of BargeEnvironment.
+type BargeInstance struct {
+	InstanceId    string
+	InstanceType  string
+	Spot          *bool
+	State         string
+	Vcpus         *float64
+	Memory        *int64
+	Gpus          *int64
+	Jobs          *int32
+	LaunchedAt    *int64
+	RegisteredAt  *int64
+	StopsJobsAt   *int64
+	InterruptedAt *int64
+	UsdPerHour    *float64
 }
 
 // BargeJob is part of JobDetail.
@@ -184,6 +231,7 @@ type ComputeEnvironmentDetail struct {
 	Uuid                       string
 	Context                    string
 	EcsSettings                *EcsSettings
+	Barge                      *BargeEnvironment
 }
 
 // ComputeEnvironmentOrder is part of CreateJobQueueRequest, JobQueueDetail, UpdateJobQueueRequest.
