@@ -60,6 +60,10 @@ bench-peers: build ## Measure beside Slurm and Docker (installs Slurm; root)
 	bench/install-slurm.sh
 	$(GO) run ./bench -barge bin/barge -only peers
 
+.PHONY: simulated
+simulated: ## Simulate, and write docs/scheduling.md (TRACES=directory with LCG-2005.swf.gz)
+	BARGE_LCG_TRACE=$(abspath $(TRACES))/LCG-2005.swf.gz $(GO) test ./internal/simulate -run TestDocs -count=1 -update
+
 .PHONY: check
 check: gen lint race sim ## All that CI checks and that needs nothing installed
 	git diff --exit-code -- internal/awsapi docs

@@ -128,15 +128,22 @@ func workloads(t *testing.T, do func(t *testing.T, s Scenario, size int64)) {
 	})
 	t.Run("LCG-2005", func(t *testing.T) {
 		t.Parallel()
-		path := os.Getenv("BARGE_LCG_TRACE")
-		if path == "" {
-			if strings.Contains(","+os.Getenv("BARGE_REQUIRE")+",", ",traces,") {
-				t.Fatal("BARGE_LCG_TRACE is not set")
-			}
-			t.Skip("BARGE_LCG_TRACE is the path of LCG-2005 in the Standard Workload Format")
-		}
-		do(t, scenarioOf(t, openTrace(t, path), 1600), 1600)
+		do(t, scenarioOf(t, openTrace(t, lcgTrace(t)), 1600), 1600)
 	})
+}
+
+// lcgTrace is the path of LCG-2005, without which the test is skipped unless it is
+// required.
+func lcgTrace(t *testing.T) string {
+	t.Helper()
+	path := os.Getenv("BARGE_LCG_TRACE")
+	if path == "" {
+		if strings.Contains(","+os.Getenv("BARGE_REQUIRE")+",", ",traces,") {
+			t.Fatal("BARGE_LCG_TRACE is not set")
+		}
+		t.Skip("BARGE_LCG_TRACE is the path of LCG-2005 in the Standard Workload Format")
+	}
+	return path
 }
 
 // TestStrict: without backfill every job starts when the textbook says.

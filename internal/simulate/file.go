@@ -93,7 +93,7 @@ type fileStream struct {
 	Runtime  spread  `yaml:"runtime"`
 	Count    int     `yaml:"count"`
 	Start    span    `yaml:"start"`
-	Every    spread  `yaml:"every"` // between two of them
+	Every    *spread `yaml:"every"` // between two of them
 }
 
 // fileFault has one of the environments.
@@ -359,7 +359,7 @@ func (j *fileStream) add(s *Scenario, rng *rand.Rand, dir string) error {
 		return fmt.Errorf("more than %d jobs", maxTraceJobs)
 	case j.Attempts < 0 || j.Attempts > 10 || j.Nodes < 0 || j.Nodes > 1000 || j.Count < 0:
 		return errors.New("attempts are 1 to 10, numNodes at most 1000, count is positive")
-	case j.Count > 1 && j.Every == spread{}:
+	case j.Count > 1 && j.Every == nil:
 		return errors.New("several jobs need every, the time between two of them")
 	}
 	at := j.Start.ms()
@@ -371,7 +371,9 @@ func (j *fileStream) add(s *Scenario, rng *rand.Rand, dir string) error {
 			Name: fmt.Sprintf("%s-%d", j.Name, n+1), Queue: queue, Share: cmp.Or(j.Share, j.Name), Priority: j.Priority, Submit: at,
 			Runtime: j.Runtime.draw(rng), Limit: int32((j.Timeout.ms() + 999) / 1000), Needs: needs, Nodes: j.Nodes, Attempts: max(1, j.Attempts),
 		})
-		at += j.Every.draw(rng)
+		if j.Every != nil {
+			at += j.Every.draw(rng)
+		}
 	}
 	return nil
 }

@@ -3,7 +3,7 @@ package simulate
 import "github.com/bargehq/barge/internal/batch"
 
 // maxBuckets bounds how finely a run is drawn.
-const maxBuckets = 1024
+const maxBuckets = 512
 
 // series is a run's course, cut into equal buckets of time. When there would be too
 // many, they become twice as wide. Its zero value needs a width.
