@@ -5,6 +5,7 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -95,3 +96,11 @@ func result(code *int32, reason *string) string {
 }
 
 func write(path string) error { return os.WriteFile(path, nil, 0o644) }
+
+// says waits until a job that runs has printed a line.
+func (s *server) says(t *testing.T, id, line string) {
+	t.Helper()
+	until(t, "job "+id+" to say "+line, func() bool {
+		return slices.Contains(s.log(t, s.describe(t, id).Container.LogStreamName), line)
+	})
+}

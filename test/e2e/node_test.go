@@ -36,16 +36,18 @@ func (s *server) nodes(t *testing.T, n int32, main, worker string) *batch.Regist
 }
 
 // What the nodes of a sum run: the main node serves at its address, the others
-// add to it. PORT is free on every node.
+// add to it. Who adds reads the answer before it says so, and is awaited: the
+// answer might else be on its way when the main node ends.
 const (
 	sumMain = `
 trap 'exit 143' TERM
 test -z "$AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS" || exit 9
 d=$(mktemp -d); mkdir $d/cgi-bin; cd $d; echo 1 >parts
 printf '#!/bin/sh\necho "Content-type: text/plain"\necho\necho $QUERY_STRING >>%s/parts\necho ok\n' $d >cgi-bin/add
-chmod +x cgi-bin/add
+printf '#!/bin/sh\necho "Content-type: text/plain"\necho\necho heard >>%s/heard\n' $d >cgi-bin/heard
+chmod +x cgi-bin/*; touch heard
 busybox httpd -f -p $AWS_BATCH_JOB_NODE_PRIVATE_IPV4_ADDRESS:7000 &
-until [ $(wc -l <parts) -eq $AWS_BATCH_JOB_NUM_NODES ]; do sleep 0.1; done
+until [ $(wc -l <heard) -ge $((AWS_BATCH_JOB_NUM_NODES - 1)) ]; do sleep 0.1; done
 echo "sum over $AWS_BATCH_JOB_NUM_NODES nodes: $(($(echo $(cat parts) | tr ' ' +)))"
 `
 	sumWorker = `
@@ -53,7 +55,25 @@ exec 2>/dev/null
 trap 'echo stopped; exit 143' TERM
 until [ "$(busybox wget -qO- "http://$AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS:7000/cgi-bin/add?$((AWS_BATCH_JOB_NODE_INDEX + 1))")" = ok ]; do sleep 0.1; done
 echo added by $AWS_BATCH_JOB_ID
+busybox wget -qO- "http://$AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS:7000/cgi-bin/heard"
 while :; do sleep 1 & wait $!; done
+`
+)
+
+// A main node that goes on for a while after its worker has knocked, and a worker
+// that knocks and fails.
+const (
+	knockedMain = `
+d=$(mktemp -d); mkdir $d/cgi-bin; cd $d
+printf '#!/bin/sh\necho "Content-type: text/plain"\necho\ntouch %s/knocked\n' $d >cgi-bin/knock
+chmod +x cgi-bin/knock
+busybox httpd -f -p $AWS_BATCH_JOB_NODE_PRIVATE_IPV4_ADDRESS:7000 &
+until [ -e knocked ]; do sleep 0.1; done
+sleep 3
+`
+	knockingWorker = `
+until busybox wget -qO- "http://$AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS:7000/cgi-bin/knock" 2>/dev/null; do sleep 0.1; done
+exit 7
 `
 )
 
@@ -140,7 +160,7 @@ func TestNodesEnd(t *testing.T) {
 		})
 		t.Run("worker fails", func(t *testing.T) {
 			t.Parallel()
-			id := s.submit(t, s.nodes(t, 2, "sleep 3", "exit 7"))
+			id := s.submit(t, s.nodes(t, 2, knockedMain, knockingWorker)) // however long the worker takes to start
 			if got, want := summary(s.ended(t, id)), "SUCCEEDED: "+exited+"\nattempt: "+exited+", code 0"; got != want {
 				t.Errorf("the job ended with %q, want %q", got, want)
 			}
@@ -152,7 +172,9 @@ func TestNodesEnd(t *testing.T) {
 			t.Parallel()
 			id := s.submit(t, s.nodes(t, 3, forever, forever))
 			for n := range 3 {
-				s.await(t, fmt.Sprintf("%s#%d", id, n), types.JobStatusRunning)
+				node := fmt.Sprintf("%s#%d", id, n)
+				s.await(t, node, types.JobStatusRunning)
+				s.says(t, node, "up") // and has its trap
 			}
 			listed, err := s.batch.ListJobs(t.Context(), &batch.ListJobsInput{MultiNodeJobId: &id})
 			if err != nil || len(listed.JobSummaryList) != 3 || !*listed.JobSummaryList[1].NodeProperties.IsMainNode {

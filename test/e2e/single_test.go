@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"regexp"
-	"slices"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -161,9 +160,7 @@ func (s *server) transitions(t *testing.T) {
 			t.Errorf("a waiting job ended as %s, want %s", got, want)
 		}
 	}
-	until(t, "the job to say that it is up", func() bool {
-		return slices.Contains(s.log(t, s.describe(t, first).Container.LogStreamName), "up")
-	})
+	s.says(t, first, "up")
 	end(first, "terminate")
 	j = s.ended(t, first)
 	if got, want := summary(j), "FAILED: enough, code 143\nattempt: enough, code 143"; got != want || !aws.ToBool(j.IsTerminated) {

@@ -51,7 +51,7 @@ func TestSeveral(t *testing.T) {
 		}{
 			"main and a helper": {
 				[]types.TaskContainerProperties{
-					s.container("main", "sleep 0.5"), s.container("helper", "trap 'exit 143' TERM; sleep 600 & wait", sidecar),
+					s.container("main", "sleep 1", after("helper", "START")), s.container("helper", "trap 'exit 143' TERM; sleep 600 & wait", sidecar),
 				},
 				"SUCCEEDED: " + exited + "\nattempt: " + exited + "\nmain, code 0\nhelper, code 143",
 			},
@@ -70,7 +70,7 @@ func TestSeveral(t *testing.T) {
 			},
 			"killed": {
 				[]types.TaskContainerProperties{
-					s.container("main", "sleep 0.5"), s.container("stubborn", "trap '' TERM; while :; do sleep 0.1; done", sidecar, quick),
+					s.container("main", "sleep 1", after("stubborn", "START")), s.container("stubborn", "trap '' TERM; while :; do sleep 0.1; done", sidecar, quick),
 				},
 				"SUCCEEDED: " + exited + "\nattempt: " + exited + "\nmain, code 0\nstubborn, code 137",
 			},
