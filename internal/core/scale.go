@@ -70,7 +70,7 @@ func (s *State) manageFleets(now batch.Instant, out *Output) (more bool) {
 	c := &scaler{State: s, now: now, out: out, rooms: make(map[*environment]*rooms), left: maxLaunches}
 	for _, e := range s.environmentList {
 		if e.fleet != nil {
-			s.shed(now, e, out)
+			more = s.shed(now, e, out) || more
 			c.interrupt(e)
 		}
 	}
@@ -90,7 +90,7 @@ func (s *State) manageFleets(now batch.Instant, out *Output) (more bool) {
 		}
 	}
 	s.lookAt = c.next
-	return len(out.Effects) > effects
+	return more || len(out.Effects) > effects
 }
 
 // settleFleets brings up to date, before jobs are placed, which instances are idle
@@ -141,6 +141,9 @@ func (c *scaler) serve(q *queue) {
 		}
 	}
 	q.look.quiet = c.left == launches
+	if c.left <= 0 {
+		q.look = look{} // the rest at once
+	}
 }
 
 // dueAt reports whether a queue is to be looked at now; if it is to be looked at

@@ -33,12 +33,13 @@ func (s *State) updateFleet(now batch.Instant, e *environment, in UpdateEnvironm
 
 // shed drains, a bounded number at a time, the instances that a fleet is not to
 // have any more, whatever it needs: all of them, or those of earlier
-// configurations. They are in the way of nothing but maxvCpus.
-func (s *State) shed(now batch.Instant, e *environment, out *Output) {
+// configurations. They are in the way of nothing but maxvCpus. It reports whether
+// there are more.
+func (s *State) shed(now batch.Instant, e *environment, out *Output) (more bool) {
 	f := e.fleet
 	all := e.row.Status == Deleting || f.row.Invalid != ""
 	if !all && f.row.UpdatedAt == 0 {
-		return
+		return false
 	}
 	stopAt := now
 	if !all && !f.row.Fleet.StopOnUpdate {
@@ -55,15 +56,19 @@ func (s *State) shed(now batch.Instant, e *environment, out *Output) {
 			continue
 		}
 		old++
-		if goes := h.row.State == HostUp || h.row.State == HostLaunching || h.row.State == HostDraining && sooner(h.row.StopAt, stopAt) != h.row.StopAt; goes && budget > 0 {
-			budget--
-			s.drainHost(h, stopAt, 0, out)
+		if goes := h.row.State == HostUp || h.row.State == HostLaunching || h.row.State == HostDraining && sooner(h.row.StopAt, stopAt) != h.row.StopAt; !goes {
+			continue
 		}
+		if budget--; budget < 0 {
+			return true
+		}
+		s.drainHost(h, stopAt, 0, out)
 	}
 	if !all && old == 0 {
 		f.row.UpdatedAt = 0
 		e.putFleet(out)
 	}
+	return false
 }
 
 // interruptAfter is how long an instance has between the notice of its
