@@ -58,12 +58,12 @@ func (s *Service) Attempt(ctx context.Context, id batch.AttemptID) (Task, error)
 	if j.IsArray() || ref != j.Ref || int(j.Attempt) != id.Number {
 		return Task{}, fmt.Errorf("attempt %s: the job has no such attempt now", id)
 	}
+	if j.Kind == core.Service {
+		return s.serviceAttempt(ctx, j, id)
+	}
 	c, err := s.context(ctx, jobs[:1])
 	if err != nil {
 		return Task{}, err
-	}
-	if j.Kind == core.Service {
-		return s.serviceAttempt(j, id, c.queues[j.Queue])
 	}
 	spec, err := c.specOf(j)
 	if err != nil {

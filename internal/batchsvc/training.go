@@ -3,6 +3,7 @@ package batchsvc
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -80,10 +81,17 @@ func (s *Service) trainingResource(j *store.Job, number int32) *batchapi.Service
 }
 
 // serviceAttempt is what a host runs for an attempt of a service job.
-func (s *Service) serviceAttempt(j *store.Job, id batch.AttemptID, queue string) (Task, error) {
+func (s *Service) serviceAttempt(ctx context.Context, j *store.Job, id batch.AttemptID) (Task, error) {
 	request, err := serviceRequest(j)
 	if err != nil {
 		return Task{}, err
+	}
+	queues, err := s.o.Store.QueuesByID(ctx, []int64{j.Queue})
+	if err != nil {
+		return Task{}, err
+	}
+	if len(queues) == 0 {
+		return Task{}, fmt.Errorf("job %s: its queue %d is not stored", j.Ref, j.Queue)
 	}
 	r, err := s.trainingRequest(request.ServiceRequestPayload)
 	if err != nil {
@@ -99,7 +107,7 @@ func (s *Service) serviceAttempt(j *store.Job, id batch.AttemptID, queue string)
 		Spec: driver.Spec{
 			Unit: id.Unit(0), Image: r.AlgorithmSpecification.TrainingImage, Resources: j.Needs, StopTimeout: trainingStop,
 			Env:    append(append([]driver.Var(nil), s.o.JobEnv...), job.Variables()...),
-			Labels: map[string]string{"job-id": j.Ref.String(), "job-name": j.Name, "job-queue": queue, "training-job-name": name},
+			Labels: map[string]string{"job-id": j.Ref.String(), "job-name": j.Name, "job-queue": queues[0].Name, "training-job-name": name},
 		},
 	}
 	c.Spec.Entrypoint, c.Spec.Command = r.Command()
