@@ -88,6 +88,7 @@ func measureContainers(ctx context.Context, b *bench) (_ *table, err error) {
 			return failed
 		}})
 	}
+	defer removeGroups()
 	containers := max(4*containersAtOnce, b.jobs/10)
 	for range b.rounds {
 		for _, w := range ways {
@@ -191,7 +192,7 @@ func newRawRuntime(program, dir string) (*rawRuntime, error) {
 			Process: &specs.Process{Args: []string{"/bin/echo", "done"}, Cwd: "/"},
 			Mounts:  []specs.Mount{{Destination: "/proc", Type: "proc", Source: "proc"}, {Destination: "/dev", Type: "tmpfs", Source: "tmpfs"}},
 			Linux: &specs.Linux{
-				CgroupsPath: fmt.Sprintf("/barge-bench-%d/%s-%d", os.Getpid(), program, i),
+				CgroupsPath: fmt.Sprintf("%s/%s-%d", rawGroup(), program, i),
 				Namespaces:  []specs.LinuxNamespace{{Type: specs.MountNamespace}, {Type: specs.PIDNamespace}, {Type: specs.IPCNamespace}, {Type: specs.UTSNamespace}},
 				Resources:   &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: &memory}, CPU: &specs.LinuxCPU{Shares: &shares}},
 			},
@@ -240,6 +241,19 @@ func (r *rawRuntime) measure(ctx context.Context, containers int, l *lives) erro
 	l.rate = append(l.rate, float64(containers)/took.Seconds())
 	l.children = append(l.children, millis(after-before)/float64(containers))
 	return errors.Join(append(errs, err)...)
+}
+
+// rawGroup is the cgroup with those of the loops.
+func rawGroup() string { return fmt.Sprintf("/barge-bench-%d", os.Getpid()) }
+
+// removeGroups removes what the loops leave of it in each hierarchy.
+func removeGroups() {
+	for _, root := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/*"} {
+		dirs, _ := filepath.Glob(root + rawGroup()) // the pattern is well-formed
+		for _, dir := range dirs {
+			_ = os.Remove(dir) // of a runtime that was interrupted there is more
+		}
+	}
 }
 
 // hideUnified moves the calling thread, for good, to where cgroups of version 2 are

@@ -13,12 +13,17 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/bargehq/barge/internal/driver"
 	"github.com/bargehq/barge/internal/driver/process"
 )
+
+// runtimeTime is how long a runtime may take to make a container. One that waits
+// for a file system that does not answer must not keep the others waiting.
+const runtimeTime = 2 * time.Minute
 
 // Maker makes containers for a [process.RunRunner].
 type Maker struct {
@@ -197,15 +202,23 @@ func (s *stage) run(m *Maker, o *order, in process.Making) (pid int, err error) 
 		"run", "--detach", "--bundle", s.path("bundle"), "--pid-file", pidFile, in.Task,
 	}
 	output, null := uintptr(in.Output), m.null.Fd()
+	var hangs *time.Timer
 	status, err := in.Run(func() (int, error) {
-		return syscall.ForkExec(o.Runtime, args, &syscall.ProcAttr{
+		child, failed := syscall.ForkExec(o.Runtime, args, &syscall.ProcAttr{
 			Dir: s.path("bundle"), Env: []string{"PATH=" + systemPath},
 			Files: []uintptr{null, output, output},
 			Sys:   &syscall.SysProcAttr{Setsid: true},
 		})
+		if failed == nil {
+			hangs = time.AfterFunc(runtimeTime, func() { _ = syscall.Kill(-child, syscall.SIGKILL) }) // it may end this moment
+		}
+		return child, failed
 	})
 	if err != nil {
 		return 0, fmt.Errorf("run %s: %w", o.Runtime, err)
+	}
+	if !hangs.Stop() {
+		return 0, fmt.Errorf("%s hangs", o.Runtime)
 	}
 	if !status.Exited() || status.ExitStatus() != 0 {
 		return 0, failure(o.Runtime, logFile, status)

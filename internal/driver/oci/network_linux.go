@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"runtime"
 	"strconv"
 	"sync"
 
@@ -204,15 +203,14 @@ func newNamespace() (netns.NsHandle, error) {
 		err   error
 	}
 	done := make(chan made)
-	go func() {
-		runtime.LockOSThread() // for good: the thread, which is in there, ends with the goroutine
+	onThread(func() {
 		err := unix.Unshare(unix.CLONE_NEWNET)
 		space := netns.None()
 		if err == nil {
 			space, err = netns.GetFromPath("/proc/thread-self/ns/net")
 		}
 		done <- made{space, err}
-	}()
+	})
 	m := <-done
 	return m.space, m.err
 }

@@ -65,6 +65,10 @@ func Open(ctx context.Context, o Options) (*Driver, error) {
 	if d.images, err = images.Open(images.Options{Dir: filepath.Join(dir, "images"), Source: o.Images, Log: o.Log}); err != nil {
 		return nil, err
 	}
+	if err = tryOverlay(dir, d.images.Layers(), d.machine); err != nil {
+		d.images.Close()
+		return nil, fmt.Errorf("%s is on a file system that cannot have containers, such as that of a container: %w", dir, err)
+	}
 	d.Driver, err = process.Open(ctx, process.Options{Dir: dir, RunnerCommand: o.RunnerCommand, Log: o.Log})
 	if err == nil {
 		err = d.sweepVolumes(ctx)

@@ -5,15 +5,18 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sys/unix"
 
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/driver"
 	"github.com/bargehq/barge/internal/driver/drivertest"
+	"github.com/bargehq/barge/internal/driver/oci"
 )
 
 func TestConformance(t *testing.T) {
@@ -95,5 +98,51 @@ func wantFirst(t *testing.T, d driver.Driver, id batch.UnitID, want []string) {
 	})
 	if diff := cmp.Diff(want, got); diff != "" || !errors.Is(err, enough) {
 		t.Errorf("output differs, and ended with %v (-want +got):\n%s", err, diff)
+	}
+}
+
+// A directory where nothing can be overlaid is told so when the server starts.
+func TestNoOverlay(t *testing.T) {
+	need(t)
+	base := t.TempDir()
+	for _, dir := range []string{"lower", "upper", "work", "merged"} {
+		if err := os.Mkdir(filepath.Join(base, dir), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	merged := filepath.Join(base, "merged")
+	options := "lowerdir=" + base + "/lower,upperdir=" + base + "/upper,workdir=" + base + "/work"
+	if err := unix.Mount("overlay", merged, "overlay", 0, options); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Unmount(merged, unix.MNT_DETACH)
+	_, err := oci.Open(t.Context(), oci.Options{Dir: filepath.Join(merged, "data")})
+	if err == nil || !strings.Contains(err.Error(), "file system that cannot have containers") {
+		t.Errorf("open: %v", err)
+	}
+}
+
+// Threads change their namespaces, and the process itself stays where it is.
+func TestMainThreadStays(t *testing.T) {
+	need(t)
+	where := func() string {
+		mounts, err := os.Readlink("/proc/self/ns/mnt")
+		if err != nil {
+			t.Fatal(err)
+		}
+		network, err := os.Readlink("/proc/self/ns/net")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return mounts + network
+	}
+	before := where()
+	images := shelf(t)
+	for range 10 {
+		d := open(t, t.TempDir(), "crun", images)
+		d.Close()
+		if after := where(); after != before {
+			t.Fatalf("the process was in %s and is in %s", before, after)
+		}
 	}
 }

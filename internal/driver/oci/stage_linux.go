@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/bargehq/barge/internal/driver/oci/images"
 )
 
 // stage is a thread with a mount namespace of its own, in which containers are
@@ -31,8 +33,7 @@ type stage struct {
 func openStage(dir string, m *machine) (*stage, error) {
 	s := &stage{dir: dir, tasks: make(chan func())}
 	ready := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // for good: the thread ends with the goroutine
+	onThread(func() {
 		err := s.set(m)
 		ready <- err
 		if err != nil {
@@ -41,11 +42,31 @@ func openStage(dir string, m *machine) (*stage, error) {
 		for task := range s.tasks {
 			task()
 		}
-	}()
+	})
 	if err := <-ready; err != nil {
 		return nil, fmt.Errorf("make a mount namespace: %w", err)
 	}
 	return s, nil
+}
+
+// onThread runs f on a thread of its own, which ends with f, and does not wait for
+// it. The main thread never ends, and is what /proc/self means, so it is not taken.
+func onThread(f func()) {
+	go func() {
+		runtime.LockOSThread()
+		if unix.Gettid() != os.Getpid() {
+			f() // and stays locked, which ends the thread
+			return
+		}
+		done := make(chan struct{})
+		go func() { // elsewhere, as we keep this one
+			defer close(done)
+			runtime.LockOSThread()
+			f()
+		}()
+		<-done
+		runtime.UnlockOSThread()
+	}()
 }
 
 // set moves the calling thread into a namespace and makes the directory.
@@ -120,6 +141,26 @@ func (s *stage) mountRoot(store string, layers []string, writable string) error 
 		return fmt.Errorf("mount overlay: %w", err)
 	}
 	return nil
+}
+
+// tryOverlay says whether an image can be put below a directory of dir.
+func tryOverlay(dir, store string, m *machine) error {
+	if err := os.MkdirAll(filepath.Join(dir, "stage"), 0o700); err != nil {
+		return err
+	}
+	s, err := openStage(filepath.Join(dir, "stage"), m)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	writable, err := os.MkdirTemp(dir, "try-")
+	if err != nil {
+		return err
+	}
+	err = s.do(func() error {
+		return errors.Join(s.mountRoot(store, []string{images.EmptyLayer}, filepath.Join(writable, "root")), s.clear())
+	})
+	return errors.Join(err, os.RemoveAll(writable))
 }
 
 // escape keeps a path from being read as several options.

@@ -32,8 +32,8 @@ const (
 	maxLayerFiles = 4 << 20
 	// pullTime is how long an image may take.
 	pullTime = 2 * time.Hour
-	// emptyLayer stands for no layers at all.
-	emptyLayer = "empty"
+	// EmptyLayer has nothing in it.
+	EmptyLayer = "empty"
 )
 
 // Image is one that is unpacked.
@@ -99,7 +99,7 @@ func Open(opt Options) (*Store, error) {
 		s.shelf = newShelf(opt.Source, opt.Log)
 	}
 	// Layers have what programs of root have, so nobody else may look.
-	for _, dir := range []string{s.Layers(), s.path("images"), s.path("names"), filepath.Join(s.Layers(), emptyLayer)} {
+	for _, dir := range []string{s.Layers(), s.path("images"), s.path("names"), filepath.Join(s.Layers(), EmptyLayer)} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("make directory for images: %w", err)
 		}
@@ -257,7 +257,7 @@ func (s *Store) take(ctx context.Context, image v1.Image) (*Image, error) {
 		}
 	}
 	if len(fresh.Layers) == 0 {
-		fresh.Layers = []string{emptyLayer}
+		fresh.Layers = []string{EmptyLayer}
 	}
 	if err := writeRecord(s.path("images"), sum[:], fresh); err != nil {
 		return nil, err
