@@ -163,6 +163,7 @@ func (w *World) checkAcknowledged() {
 			continue
 		}
 		w.public.check(&jobs[0])
+		w.checkCost(&jobs[0])
 		if !jobs[0].IsArray() {
 			w.checkLost(&jobs[0])
 			continue

@@ -31,7 +31,7 @@ func TestSeeds(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%v\nagain: go test ./internal/sim -run TestSeeds -seed=%d -turns=%d", err, n, *turns)
 			}
-			if stats.Jobs == 0 || stats.Attempts == 0 || stats.Rounds == 0 || stats.Events == 0 {
+			if stats.Jobs == 0 || stats.Attempts == 0 || stats.Priced == 0 || stats.Rounds == 0 || stats.Events == 0 {
 				t.Errorf("nothing happened: %+v", stats)
 			}
 			if *seed != 0 {

@@ -62,6 +62,7 @@ type Stats struct {
 	Losses                int // of hosts
 	Interrupted           int // instances, with a notice
 	Instances             int // that were launched
+	Priced                int // attempts that had a price
 	Blocked               int // jobs that a time limit at the head of a queue has ended
 	// Events were told for the first time, Repeated after that.
 	Events, Repeated int
@@ -98,6 +99,7 @@ func Run(o Options) (Stats, error) {
 	}
 	w.stats.End = w.now
 	w.checkAcknowledged()
+	w.checkCosts()
 	w.public.checkAll()
 	return w.stats, errors.Join(w.errs...)
 }
