@@ -22,7 +22,7 @@ type CostRow struct {
 type CostKey struct {
 	Hour                           int64 // since the Unix epoch, when the attempts ended
 	Queue, Environment, Definition int64
-	Share                          string // identifier, or empty
+	Share                          string // identifier, or name of a quota share; or empty
 }
 
 // CostPut writes a row of costs. Slot names the row among those that a round
@@ -84,8 +84,11 @@ func (s *State) charge(now batch.Instant, j *job, stopped batch.Instant, out *Ou
 		c.hour, c.rows = max(hour, c.hour), make(map[CostKey]*hourCost)
 	}
 	key := CostKey{Hour: c.hour, Queue: j.queue.row.ID, Environment: j.host.environment.row.ID, Definition: j.definition}
-	if root.share != nil {
+	switch {
+	case root.share != nil:
 		key.Share = root.share.Name
+	case root.quota != nil:
+		key.Share = root.quota.row.Name
 	}
 	row := c.rows[key]
 	if row == nil {
@@ -109,7 +112,7 @@ func (s *State) price(h *host, need batch.Resources, from, to batch.Instant) *ba
 	if whole == nil {
 		return nil
 	}
-	part, all := weight(need), weight(h.Capacity)
+	part, all := weight(need), max(1, weight(h.Capacity))
 	return &batch.Cost{NanoUSD: catalog.Portion(whole.NanoUSD, part, all), OnDemand: catalog.Portion(whole.OnDemand, part, all)}
 }
 
@@ -137,7 +140,7 @@ func InstanceCost(types *catalog.Catalog, name string, spot bool, from, to batch
 //
 // https://docs.aws.amazon.com/cur/latest/userguide/split-cost-allocation-data.html
 func weight(r batch.Resources) int64 {
-	return max(1, r.MilliVCPU*9*1024+r.MemoryMiB*1000+r.GPUs*90*1000*1024)
+	return r.MilliVCPU*9*1024 + r.MemoryMiB*1000 + r.GPUs*90*1000*1024
 }
 
 // endCost is what an instance that is no more has cost since its launch. One that

@@ -40,7 +40,7 @@ func TestSharesOfAnInstance(t *testing.T) {
 		if full && free != (batch.Resources{}) {
 			charge(free)
 		}
-		if sum.NanoUSD > whole.NanoUSD+jobs || sum.OnDemand > whole.OnDemand+jobs {
+		if sum.NanoUSD > whole.NanoUSD || sum.OnDemand > whole.OnDemand {
 			t.Fatalf("%d jobs cost %v of %v", jobs, *sum, *whole)
 		}
 		if full && sum.NanoUSD < whole.NanoUSD-jobs {

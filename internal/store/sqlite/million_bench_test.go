@@ -40,6 +40,7 @@ func BenchmarkMillion(b *testing.B) {
 			if n < jobs-10_000 {
 				p.Row.State, p.Row.Attempt, p.Row.Host, p.Row.StartedAt, p.Row.ExitCode = batch.Succeeded, 1, 1, p.Row.CreatedAt+1, &zero
 				p.Row.StoppedAt = p.Row.CreatedAt + 9000
+				p.Row.Cost = &batch.Cost{NanoUSD: int64(n), OnDemand: 3 * int64(n)}
 				changes = append(changes, core.AttemptPut{Row: core.AttemptRow{
 					Job: p.Row.Seq, Number: 1, Host: 1, StartedAt: p.Row.StartedAt, StoppedAt: p.Row.StoppedAt, ExitCode: &zero,
 				}})
@@ -57,6 +58,40 @@ func BenchmarkMillion(b *testing.B) {
 	for len(refs) < cap(refs) {
 		refs = append(refs, batch.JobRef{ID: batch.NewJobID(batch.Instant(len(refs)))}) // unknown
 	}
+	var costs []core.Change
+	for i := range int64(168 * 50) {
+		costs = append(costs, core.CostPut{Row: core.CostRow{CostKey: core.CostKey{Hour: i / 50, Queue: 1, Environment: 1 + i%2, Definition: i % 50}, Attempts: 119, Cost: batch.Cost{NanoUSD: i}}})
+	}
+	h.commit(b, s, costs...)
+	// All that `barge cost` reads of a week in which a million jobs have ended,
+	// by queue, and by tag.
+	b.Run("Costs/hours=168/combinations=50", func(b *testing.B) {
+		for b.Loop() {
+			for after, n := (core.CostKey{Hour: -1}), 4096; n == 4096; {
+				rows, err := s.Costs(b.Context(), after, 1<<40, 4096)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if n = len(rows); n > 0 {
+					after = rows[n-1].CostKey
+				}
+			}
+		}
+	})
+	b.Run("JobCosts/jobs=1M", func(b *testing.B) {
+		for b.Loop() {
+			f := store.CostFilter{Until: 1 << 60, Limit: 4096}
+			for n := 4096; n == 4096; {
+				rows, err := s.JobCosts(b.Context(), f)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if n = len(rows); n > 0 {
+					f.After, f.AfterSeq = rows[n-1].StoppedAt, rows[n-1].Seq
+				}
+			}
+		}
+	})
 	b.Run("Jobs/refs=100", func(b *testing.B) {
 		for b.Loop() {
 			if _, err := s.Jobs(b.Context(), refs); err != nil {
