@@ -53,6 +53,7 @@ func waitingDetail(ref batch.JobRef, w core.Waiting) *batchapi.BargeWaiting {
 func headDetail(h *core.Head) *batchapi.BargeHead {
 	d := &batchapi.BargeHead{
 		JobId: h.Job.String(), Since: instant(h.Since), Reason: string(h.Limit), Message: headText(h), CancelledAt: instant(h.CancelAt),
+		StartsAt: instant(h.StartAt), StartsIn: h.StartIn,
 	}
 	for _, o := range h.Environments {
 		e := batchapi.BargeObstacle{ComputeEnvironment: o.Environment, Reason: string(o.Limit)}
@@ -89,6 +90,10 @@ func whyText(ref batch.JobRef, w core.Waiting) string {
 		return "It pauses before its next attempt until " + clock(w.Until) + "."
 	case core.LimitArray:
 		return fmt.Sprintf("%d children of its array run, and %d may at once (barge:max-running).", w.Running, w.MaxRunning)
+	case core.LimitShareMax:
+		return fmt.Sprintf("%d jobs of its share run, and %d may at once (barge:max-running-per-share).", w.Running, w.MaxRunning)
+	case core.LimitDefinition:
+		return fmt.Sprintf("%d jobs of its job definition run, and %d may at once (barge:max-running).", w.Running, w.MaxRunning)
 	case core.LimitEnding:
 		return "It is being ended."
 	case core.LimitQueue:
@@ -122,6 +127,8 @@ func headText(h *core.Head) string {
 				c.Need.Quantity, c.Need.Resource, c.Have.Available(), c.Have.Total))
 		}
 		b.WriteString(sentence(strings.Join(parts, "; ")))
+	case core.LimitQueueMax:
+		b.WriteString("As many jobs of the queue run as may at once (barge:max-running).")
 	case core.LimitShares:
 		b.WriteString("The vCPUs that are free are kept for shares that are not active yet (computeReservation).")
 	case core.LimitNetworks:
@@ -134,6 +141,9 @@ func headText(h *core.Head) string {
 		b.WriteString("No compute environment takes it: " + strings.Join(parts, "; ") + ".")
 	default:
 		return "It is about to start."
+	}
+	if h.StartAt != 0 {
+		b.WriteString(" It starts in " + h.StartIn + " at " + clock(h.StartAt) + " at the latest, by the timeouts of what runs, unless a queue of higher priority comes before it.")
 	}
 	if h.CancelAt != 0 {
 		b.WriteString(" If that stays so, a time limit of the queue cancels it at " + clock(h.CancelAt) + ".")
@@ -165,6 +175,8 @@ func obstacleText(o core.Obstacle) string {
 			return name + " has no GPUs"
 		}
 		return need(func(n int64) string { return several(n, "GPU") })
+	case core.LimitKept:
+		return "what " + name + " has free is kept for a multi-node job of a queue before this one, which has long waited"
 	case core.LimitSpread:
 		return name + " has enough free, but not on one host"
 	case core.LimitNodes:

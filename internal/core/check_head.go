@@ -82,6 +82,10 @@ func (s *State) checkWhy(q *queue, bad func(string, ...any)) {
 			want = LimitBackoff
 		case j.parent != nil && !j.parent.waitsToStart():
 			want = LimitArray
+		case j.share.full(q, 1):
+			want = LimitShareMax
+		case j.ceiling.full():
+			want = LimitDefinition
 		case some && first.first() == j.ref:
 			want = w.Limit
 			if q.service == nil && q.quota == nil {
@@ -141,12 +145,19 @@ func (s *State) checkObstacles(q *queue, j *job, h *Head, bad func(string, ...an
 			fits = s.fits(e, j)
 		}
 		fits = fits && (e.machine == nil || s.shapes.Need(j.shape).Fits(machine))
+		fits = fits && h.Environments[i].Limit != LimitKept // checked by scripts
 		takes = takes || fits
 		if o := h.Environments[i]; fits != (o.Limit == LimitNone) || o.Environment != e.row.Name {
 			bad("environment %s takes job %s: %t, said is %+v", e.row.Name, j.ref, fits, o)
 		} else if o.Needed > 0 && o.Needed <= o.Available {
 			bad("job %s is said to lack what there is: %+v", j.ref, o)
 		}
+	}
+	if (h.Limit == LimitQueueMax) != (q.full(1) && h.Block == Unblocked) {
+		bad("job %s waits for %s: as many jobs of its queue run as may: %t", j.ref, h.Limit, q.full(1))
+	}
+	if h.StartAt != 0 && h.StartAt < s.placedAt {
+		bad("job %s is said to start at %d, it is %d", j.ref, h.StartAt, s.placedAt)
 	}
 	if h.Limit == LimitNone && (short || !takes || q.keepsFree(s.shapes.Need(j.shape))) || h.Block != Unblocked && takes {
 		bad("job %s waits for %s, block %d: it could start: %t", j.ref, h.Limit, h.Block, takes && !short)

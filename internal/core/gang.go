@@ -103,7 +103,7 @@ func (s *State) spotsIn(e *environment, p *job, until batch.Instant, passes *res
 	}
 	groups := s.shapes.Groups(p.shape)
 	shares, ok := e.hosts.SpreadFor(p.shape, groups)
-	if !ok || !passes.leavesAll(e, groups, shares, until) || !e.kept.leavesAll(e, groups, shares, until) {
+	if !ok || !passes.leavesAll(e, groups, shares, until) || !e.keptFrom(p.queue).leavesAll(e, groups, shares, until) {
 		return nil
 	}
 	spots := make([]*host, p.gang.row.Size)

@@ -30,7 +30,7 @@ func (s *State) Place(now batch.Instant, budget int, out *Output) (more bool) {
 	more = s.evictOn(out) || more
 	more = s.removeDrained(out) || more
 	s.settleFleets(now, out)
-	defer s.keepNothing()
+	s.keepNothing()
 	for _, q := range s.queueList {
 		if q.row.Status != Valid {
 			continue
@@ -106,8 +106,8 @@ func (s *State) roomFor(now batch.Instant, j *job, passes *reservation) (berth, 
 		if h != nil && s.keepsOff(h.ID, j, need) {
 			continue
 		}
-		if h != nil && !e.spares(h, need, until, passes) {
-			h = e.hosts.BestWhere(need, func(h *fit.Host) bool { return e.spares(h, need, until, passes) })
+		if h != nil && !e.spares(q, h, need, until, passes) {
+			h = e.hosts.BestWhere(need, func(h *fit.Host) bool { return e.spares(q, h, need, until, passes) })
 		}
 		if h != nil {
 			return berth{host: s.hosts[h.ID]}, true
@@ -116,9 +116,11 @@ func (s *State) roomFor(now batch.Instant, j *job, passes *reservation) (berth, 
 	return berth{}, false
 }
 
-// spares reports whether the host is not needed for what goes before.
-func (e *environment) spares(h *fit.Host, need batch.Resources, until batch.Instant, passes *reservation) bool {
-	return (passes == nil || passes.leaves(e, h, need, need, until)) && (e.kept == nil || e.kept.leaves(e, h, need, need, until))
+// spares reports whether the host is not needed for what goes before a job of the
+// queue.
+func (e *environment) spares(q *queue, h *fit.Host, need batch.Resources, until batch.Instant, passes *reservation) bool {
+	kept := e.keptFrom(q)
+	return (passes == nil || passes.leaves(e, h, need, need, until)) && (kept == nil || kept.leaves(e, h, need, need, until))
 }
 
 func (s *State) startIn(now batch.Instant, j *job, r berth, out *Output) {

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/bargehq/barge/internal/batch"
@@ -130,12 +131,12 @@ func (s *State) join(q *queue) {
 		q.environ = append(q.environ, s.environments[id])
 	}
 	q.service = s.services[q.row.ServiceEnvironment]
-	slices.SortFunc(s.queueList, func(a, b *queue) int {
-		if a.row.Priority != b.row.Priority {
-			return int(b.row.Priority) - int(a.row.Priority)
-		}
-		return int(a.row.ID - b.row.ID)
-	})
+	slices.SortFunc(s.queueList, (*queue).before)
+}
+
+// before is the order in which queues are served.
+func (q *queue) before(o *queue) int {
+	return cmp.Or(cmp.Compare(o.row.Priority, q.row.Priority), cmp.Compare(q.row.ID, o.row.ID))
 }
 
 // drain ends, slice by slice, the jobs of a queue that is being deleted.

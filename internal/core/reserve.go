@@ -175,6 +175,25 @@ func (s *State) keepFor(now batch.Instant, j *job) {
 	}
 }
 
+// keptFrom is what is kept in the environment from the jobs of a queue: for a gang of
+// a queue that is served before it.
+func (e *environment) keptFrom(q *queue) *reservation {
+	if r := e.kept; r != nil && r.queue != q && r.queue.before(q) < 0 {
+		return r
+	}
+	return nil
+}
+
+// keeps reports whether a job that has room in the environment has none because of
+// what is kept there.
+func (s *State) keeps(e *environment, kept *reservation, j *job) bool {
+	need, until := s.shapes.Need(j.shape), endOf(s.placedAt, j.timeout)
+	if j.gang != nil {
+		return s.spotsIn(e, j, until, nil) == nil
+	}
+	return e.hosts.BestWhere(need, func(h *fit.Host) bool { return kept.leaves(e, h, need, need, until) }) == nil
+}
+
 // keepNothing ends what keepFor has begun.
 func (s *State) keepNothing() {
 	for _, e := range s.environmentList {

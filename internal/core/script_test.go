@@ -150,6 +150,8 @@ func (w *world) run(t *testing.T, line string) string {
 		return ""
 	case "why":
 		return w.why(w.job(t, plain[0]))
+	case "settings": // of a queue
+		in = PutTags{Of: Tagged{TagQueue, w.s.queueNames[plain[0]].row.ID}, Queue: &QueueSettings{Backfill: args["order"] == "backfill", MaxRunning: int32(num("running", 0)), ShareMaxRunning: int32(num("share-running", 0))}}
 	case "front":
 		return w.front(plain[0])
 	case "uses":

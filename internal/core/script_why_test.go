@@ -36,6 +36,9 @@ func (w *world) why(ref batch.JobRef) string {
 		if h.CancelAt != 0 {
 			fmt.Fprintf(&b, ", ends at %d s", h.CancelAt/1000)
 		}
+		if h.StartAt != 0 {
+			fmt.Fprintf(&b, ", starts at %d s in %s", h.StartAt/1000, h.StartIn)
+		}
 		for _, o := range h.Environments {
 			fmt.Fprintf(&b, ", %s %s", o.Environment, o.Limit)
 			if o.Needed != 0 {

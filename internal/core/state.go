@@ -88,7 +88,7 @@ type environment struct {
 	asked bool             // for hosts, which have not told what they have since
 	used  int64            // thousandths of vCPUs that its hosts hold
 	fleet *fleet           // nil where it has one host of any size
-	kept  *reservation     // for a gang, against the queues behind its own; during Place only
+	kept  *reservation     // for a gang, against the queues behind its own; from one Place to the next
 
 	machine *machine // the state's, if the environment is of it; else nil
 }

@@ -11,19 +11,22 @@ type Limit string
 
 // What is in the way of a job.
 const (
-	LimitDependencies Limit = "DEPENDENCIES"         // jobs that it depends on have not ended
-	LimitBackoff      Limit = "RETRY_BACKOFF"        // it pauses before it is tried again
-	LimitArray        Limit = "ARRAY_MAX_RUNNING"    // as many children run as may at once
-	LimitQueue        Limit = "QUEUE"                // another job is at the head of its queue
-	LimitShares       Limit = "COMPUTE_RESERVATION"  // vCPUs are kept for shares that are not active yet
-	LimitConsumable   Limit = "CONSUMABLE_RESOURCES" // some are not available
-	LimitNetworks     Limit = "NODE_NETWORKS"        // all are used by multi-node jobs
-	LimitEnvironments Limit = "COMPUTE_ENVIRONMENTS" // none of them takes it now
-	LimitEnding       Limit = "ENDING"               // it is being ended, or its queue is deleted
-	LimitInstances    Limit = "SERVICE_ENVIRONMENT"  // too few instances are left of its limits, or it is disabled
-	LimitQuota        Limit = "QUOTA_SHARE"          // too little is left of what its share may have
-	LimitPreempting   Limit = "PREEMPTION"           // other jobs are being stopped to make room for it
-	LimitNone         Limit = "NONE"                 // it is about to start
+	LimitDependencies Limit = "DEPENDENCIES"           // jobs that it depends on have not ended
+	LimitBackoff      Limit = "RETRY_BACKOFF"          // it pauses before it is tried again
+	LimitArray        Limit = "ARRAY_MAX_RUNNING"      // as many children run as may at once
+	LimitQueue        Limit = "QUEUE"                  // another job is at the head of its queue
+	LimitQueueMax     Limit = "QUEUE_MAX_RUNNING"      // as many jobs of its queue run as may at once
+	LimitShareMax     Limit = "SHARE_MAX_RUNNING"      // the same of its share
+	LimitDefinition   Limit = "DEFINITION_MAX_RUNNING" // the same of its job definition
+	LimitShares       Limit = "COMPUTE_RESERVATION"    // vCPUs are kept for shares that are not active yet
+	LimitConsumable   Limit = "CONSUMABLE_RESOURCES"   // some are not available
+	LimitNetworks     Limit = "NODE_NETWORKS"          // all are used by multi-node jobs
+	LimitEnvironments Limit = "COMPUTE_ENVIRONMENTS"   // none of them takes it now
+	LimitEnding       Limit = "ENDING"                 // it is being ended, or its queue is deleted
+	LimitInstances    Limit = "SERVICE_ENVIRONMENT"    // too few instances are left of its limits, or it is disabled
+	LimitQuota        Limit = "QUOTA_SHARE"            // too little is left of what its share may have
+	LimitPreempting   Limit = "PREEMPTION"             // other jobs are being stopped to make room for it
+	LimitNone         Limit = "NONE"                   // it is about to start
 )
 
 // What is in the way in one environment, besides LimitNone.
@@ -36,6 +39,7 @@ const (
 	LimitGPUs     Limit = "GPUS"        // too few are free, or there are none
 	LimitSpread   Limit = "ON_ONE_HOST" // enough is free, but not on one host
 	LimitNodes    Limit = "NODES"       // there is no room for all nodes at once
+	LimitKept     Limit = "KEPT"        // what is free is kept for a multi-node job of a queue before this one
 
 	// Of environments of instances.
 	LimitInvalid   Limit = "INVALID"               // the environment is
@@ -53,7 +57,7 @@ type Waiting struct {
 	Until batch.Instant // the end of a pause
 	// DependsOn are the jobs, or children, that have not ended.
 	DependsOn []batch.JobRef
-	// Running is how many children are live, of at most MaxRunning.
+	// Running is how many jobs or children are live, of at most MaxRunning.
 	Running, MaxRunning int32
 	// Position is its place in its queue, from 1; zero behind the first hundred.
 	Position int
@@ -71,6 +75,11 @@ type Head struct {
 	Consumables  []Shortage
 	Block        Block
 	CancelAt     batch.Instant // when a time limit ends it; zero if none does
+	// StartAt is when it starts at the latest, and StartIn the environment, if
+	// running attempts go on until their timeouts and nothing comes before it; zero
+	// if that is not known.
+	StartAt batch.Instant
+	StartIn string
 
 	// Of service jobs, and in queues with quota shares.
 	Share   string         // the quota share at whose head it is
@@ -209,6 +218,12 @@ func (s asker) whyQueued(j *job, ref batch.JobRef) Waiting {
 	if q.row.Status != Valid {
 		return Waiting{Limit: LimitEnding}
 	}
+	if share := j.share; share.full(q, 1) {
+		return Waiting{Limit: LimitShareMax, Running: share.running, MaxRunning: q.row.Settings.ShareMaxRunning}
+	}
+	if c := j.ceiling; c.full() {
+		return Waiting{Limit: LimitDefinition, Running: c.running, MaxRunning: c.most}
+	}
 	first, ok := q.first()
 	if j.quota != nil {
 		first, ok = j.quota.waiting.Min()
@@ -234,6 +249,9 @@ func (s asker) whyQueued(j *job, ref batch.JobRef) Waiting {
 	if h.Job == ref {
 		w.Limit, w.Since = h.Limit, h.Since
 	}
+	if h.Limit == LimitQueueMax {
+		w.Running, w.MaxRunning = q.running, q.row.Settings.MaxRunning
+	}
 	return w
 }
 
@@ -253,10 +271,20 @@ func (s *State) whyHead(q *queue, j *job) *Head {
 	takes := false
 	for _, e := range q.environ {
 		o := s.obstacle(e, j)
+		if kept := e.keptFrom(q); o.Limit == LimitNone && kept != nil && s.keeps(e, kept, j) {
+			o = Obstacle{Environment: o.Environment, Limit: LimitKept}
+		}
 		takes = takes || o.Limit == LimitNone
 		h.Environments = append(h.Environments, o)
 	}
+	if !takes && h.Block == Unblocked && len(h.Consumables) == 0 && !q.full(1) {
+		if r := s.reserve(s.placedAt, j); r.where != nil {
+			h.StartAt, h.StartIn = r.at, r.where.row.Name
+		}
+	}
 	switch {
+	case h.Block == Unblocked && q.full(1):
+		h.Limit = LimitQueueMax
 	case h.Block == Unblocked && q.keepsFree(s.shapes.Need(j.shape)):
 		h.Limit = LimitShares
 	case h.Block == Unblocked && len(h.Consumables) > 0:

@@ -967,6 +967,10 @@ func (v *BargeHead) ReadJSON(d *wire.Decoder) {
 			v.Reason = d.Text()
 		case "message":
 			v.Message = d.Text()
+		case "startsAt":
+			v.StartsAt = d.Int64()
+		case "startsIn":
+			v.StartsIn = d.Text()
 		case "cancelledAt":
 			v.CancelledAt = d.Int64()
 		case "computeEnvironments":

@@ -295,6 +295,12 @@ func (v *BargeHead) AppendJSON(b []byte) []byte {
 	if v.Message != "" {
 		b = wire.AppendString(append(b, `,"message":`...), v.Message)
 	}
+	if v.StartsAt != nil {
+		b = strconv.AppendInt(append(b, `,"startsAt":`...), *v.StartsAt, 10)
+	}
+	if v.StartsIn != "" {
+		b = wire.AppendString(append(b, `,"startsIn":`...), v.StartsIn)
+	}
 	if v.CancelledAt != nil {
 		b = strconv.AppendInt(append(b, `,"cancelledAt":`...), *v.CancelledAt, 10)
 	}

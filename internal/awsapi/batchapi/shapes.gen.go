@@ -111,6 +111,8 @@ type BargeHead struct {
 	Since               *int64
 	Reason              string
 	Message             string
+	StartsAt            *int64
+	StartsIn            string
 	CancelledAt         *int64
 	ComputeEnvironments []BargeObstacle
 	ConsumableResources []BargeShortage
