@@ -99,9 +99,14 @@ func (c *surroundings) event(e *core.Event, j *store.Job) ([]byte, error) {
 	id := uuid.NewSHA1(c.s.o.Owner, fmt.Appendf(nil, "event %d/%d of %s", e.Round, e.Index, j.Ref))
 	b := append(make([]byte, 0, 2048), `{"version":"0","id":`...)
 	b = wire.AppendString(b, id.String())
-	b = wire.AppendString(append(b, `,"detail-type":"Batch Job State Change","source":"aws.batch","account":`...), c.s.o.Scope.Account)
+	what, resources := "Batch Job State Change", []string{d.JobArn}
+	if e.Row.Kind == core.QueueBlocked {
+		what, resources = "Batch Job Queue Blocked", append(resources, d.JobQueue)
+	}
+	b = wire.AppendString(append(b, `,"detail-type":`...), what)
+	b = wire.AppendString(append(b, `,"source":"aws.batch","account":`...), c.s.o.Scope.Account)
 	b = wire.AppendString(append(b, `,"time":`...), e.Row.At.Time().UTC().Format(time.RFC3339))
 	b = wire.AppendString(append(b, `,"region":`...), c.s.o.Scope.Region)
-	b = wire.AppendTexts(append(b, `,"resources":`...), []string{d.JobArn})
+	b = wire.AppendTexts(append(b, `,"resources":`...), resources)
 	return append(d.AppendJSON(append(b, `,"detail":`...)), '}'), nil
 }

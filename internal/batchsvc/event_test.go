@@ -98,3 +98,28 @@ func TestEventEnvelope(t *testing.T) {
 		t.Errorf("of a job that is gone: %s (%v), want nothing, and the others", bodies[0], err)
 	}
 }
+
+// TestBlockedEvent: a queue that is blocked is told with the queue among the
+// resources.
+func TestBlockedEvent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, t.TempDir())
+	w.must(t, "CreateComputeEnvironment", `{"computeEnvironmentName":"e","type":"MANAGED","serviceRole":"r","computeResources":{"type":"FARGATE","maxvCpus":1,"subnets":["subnet-1"],"securityGroupIds":["sg-1"]}}`)
+	w.must(t, "CreateJobQueue", `{"jobQueueName":"q","priority":1,"computeEnvironmentOrder":[{"order":1,"computeEnvironment":"e"}]}`)
+	w.must(t, "RegisterJobDefinition", `{"jobDefinitionName":"d","type":"container","platformCapabilities":["FARGATE"],"containerProperties":{"image":"i","executionRoleArn":"arn:aws:iam::123456789012:role/r","resourceRequirements":[{"type":"VCPU","value":"2"},{"type":"MEMORY","value":"4096"}]}}`)
+	w.must(t, "SubmitJob", `{"jobName":"a","jobQueue":"q","jobDefinition":"d"}`)
+	w.settled()
+	bodies, err := w.service.Events(t.Context(), w.outbox(t))
+	if err != nil || len(bodies) != 2 {
+		t.Fatalf("%d events (%v), want that the job is runnable, and that it blocks the queue", len(bodies), err)
+	}
+	detail, _ := field(t, bodies[1], "detail").(map[string]any)
+	const reason = "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - CE(s) associated with the job queue cannot meet the CPU requirement of the job."
+	if what := field(t, bodies[1], "detail-type"); what != "Batch Job Queue Blocked" || detail["status"] != "RUNNABLE" || detail["statusReason"] != reason {
+		t.Errorf("it is %v of a job that is %v: %v", what, detail["status"], detail["statusReason"])
+	}
+	resources, _ := field(t, bodies[1], "resources").([]any)
+	if len(resources) != 2 || resources[1] != "arn:aws:batch:eu-west-1:123456789012:job-queue/q" {
+		t.Errorf("the resources are %v", resources)
+	}
+}

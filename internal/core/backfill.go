@@ -28,7 +28,7 @@ func (s *State) backfill(now batch.Instant, head *job, budget int, out *Output) 
 	if q.full(1) || q.keepsFree(s.shapes.Need(head.shape)) {
 		return budget, true // whatever starts would be in its way
 	}
-	b := &behind{State: s, now: now, head: head, reserved: s.reserve(now, head), dead: map[class]bool{head.class(): true}}
+	b := &behind{State: s, now: now, head: head, reserved: s.reserve(head), dead: map[class]bool{head.class(): true}}
 	for {
 		j, at := b.next()
 		if j == nil {
@@ -40,6 +40,9 @@ func (s *State) backfill(now batch.Instant, head *job, budget int, out *Output) 
 		budget -= at.size()
 		b.charge(j, at)
 		s.startIn(now, j, at, out)
+		if next, _ := q.first(); next != head {
+			return budget, true
+		}
 	}
 }
 

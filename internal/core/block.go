@@ -222,6 +222,8 @@ func (s *State) block(now batch.Instant, h *head, j *job, block Block, out *Outp
 	h.job, h.block, h.blockedAt = j, block, now
 	s.put(j, ended{}, out)
 	s.putParent(j, out)
+	row := s.row(j, ended{})
+	s.noteKind(QueueBlocked, j, &row, out)
 }
 
 func (s *State) unblock(h *head, out *Output) {

@@ -15,6 +15,7 @@ import (
 //
 // Neither nodes nor service jobs have events, and nobody is told of Submitted.
 type EventRow struct {
+	Kind EventKind
 	Job int64        // JobRow.Seq; for Children that of their array job
 	Ref batch.JobRef // the job; for Children their array job
 	// Children are the indices of children without a row of their own, which
@@ -35,6 +36,15 @@ type EventRow struct {
 	Counts       [batch.JobStates]int32 // of an array job's children, by state
 	Network      int32                  // of a multi-node job's nodes; zero for none
 }
+
+// EventKind is what an event tells. The numbers are stored.
+type EventKind uint8
+
+// The kinds.
+const (
+	StateChange  EventKind = 0
+	QueueBlocked EventKind = 1 // StatusReason says what blocks the queue at whose head the job is
+)
 
 // EventPut adds an event to the outbox, where it stays until it is delivered.
 // Those of a round never collapse.
@@ -81,11 +91,16 @@ func (s *State) note(j *job, r *JobRow, out *Output) {
 		return
 	}
 	j.told = j.state
+	s.noteKind(StateChange, j, r, out)
+}
+
+// noteKind adds an event of a job whose row is written.
+func (s *State) noteKind(kind EventKind, j *job, r *JobRow, out *Output) {
 	if !out.Events || j.isNode() || j.service != nil {
 		return
 	}
 	e := EventRow{
-		Job: r.Seq, Ref: r.Ref, At: out.now, State: r.State, Flags: r.Flags, Attempt: r.Attempt, Host: r.Host,
+		Kind: kind, Job: r.Seq, Ref: r.Ref, At: out.now, State: r.State, Flags: r.Flags, Attempt: r.Attempt, Host: r.Host,
 		StartedAt: r.StartedAt, StoppedAt: r.StoppedAt, ExitCode: r.ExitCode, Reason: r.Reason, StatusReason: r.StatusReason,
 		Counts: r.Counts,
 	}

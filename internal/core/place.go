@@ -31,14 +31,20 @@ func (s *State) Place(now batch.Instant, budget int, out *Output) (more bool) {
 	more = s.removeDrained(out) || more
 	s.settleFleets(now, out)
 	s.keepNothing()
+	passing := false
 	for _, q := range s.queueList {
 		if q.row.Status != Valid {
 			continue
 		}
-		enough := false
-		if budget, enough = s.serve(now, q, budget, out); !enough {
+		left, enough := s.serve(now, q, budget, out)
+		if !enough {
 			return true
 		}
+		// What starts here may be over before the head of an earlier queue would have
+		// started, which makes room for others there.
+		more = more || passing && left < budget
+		passing = passing || q.row.Settings.Backfill
+		budget = left
 	}
 	return more
 }
@@ -51,17 +57,21 @@ func (s *State) serve(now batch.Instant, q *queue, budget int, out *Output) (lef
 		return budget, enough
 	}
 	for {
+		enough = true
 		j, ok := q.first()
 		if !ok {
-			return budget, true
+			return budget, enough
 		}
 		at, ok := s.roomFor(now, j, nil)
 		if !ok {
 			s.keepFor(now, j)
 			if q.row.Settings.Backfill {
-				return s.backfill(now, j, budget, out)
+				budget, enough = s.backfill(now, j, budget, out)
 			}
-			return budget, true
+			if next, _ := q.first(); next == j || !enough {
+				return budget, enough
+			}
+			continue // what passed has given the turn to another share
 		}
 		if budget <= 0 {
 			return 0, false

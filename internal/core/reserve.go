@@ -23,8 +23,11 @@ type reservation struct {
 
 // reserve finds out where and when the head of its queue starts at the latest: in
 // that environment, and there on that host, where what has to end for it ends
-// first. Attempts end by their timeout; when those without one end nobody knows.
-func (s *State) reserve(now batch.Instant, j *job) *reservation {
+// first. Attempts end by their timeout; when those without one end nobody knows. The
+// answer changes with the state only, not by the passing of time: what should have
+// ended and has not is waited for, and a head that waits for something else than
+// hosts has had room since ever.
+func (s *State) reserve(j *job) *reservation {
 	r := &reservation{head: j.first(), queue: j.queue, need: s.shapes.Need(j.shape), groups: s.shapes.Groups(j.shape)}
 	for _, e := range j.queue.environ {
 		switch e.verdict(r.groups, j.gang != nil) {
@@ -36,7 +39,7 @@ func (s *State) reserve(now batch.Instant, j *job) *reservation {
 		if !e.usable() || e.fleet != nil && j.gang != nil { // a group of instances comes when it comes
 			continue
 		}
-		from, ok := now, true
+		from, ok := batch.Instant(0), true
 		if over := e.over(r.need); over > 0 {
 			from, ok = e.hosts.When(batch.Resources{MilliVCPU: over})
 		}
@@ -48,7 +51,7 @@ func (s *State) reserve(now batch.Instant, j *job) *reservation {
 		if !ok {
 			continue
 		}
-		at, spots, ok := e.hosts.Earliest(r.groups, max(from, now))
+		at, spots, ok := e.hosts.Earliest(r.groups, from)
 		if ok && (r.where == nil || at < r.at) {
 			r.where, r.at, r.spots = e, at, spots
 			over := e.hosts.Over(at)
@@ -157,7 +160,7 @@ func (s *State) keepFor(now batch.Instant, j *job) {
 	if j.gang == nil || now < j.createdAt+keepAfter || j.queue.keepsFree(s.shapes.Need(j.shape)) {
 		return
 	}
-	r := s.reserve(now, j)
+	r := s.reserve(j)
 	for _, e := range r.could {
 		if e.kept != nil || e.fleet != nil || !e.row.Enabled || r.where != nil && r.where != e {
 			continue
@@ -167,7 +170,7 @@ func (s *State) keepFor(now batch.Instant, j *job) {
 			if spots == nil {
 				continue
 			}
-			r.where, r.at, r.spots = e, now, spots
+			r.where, r.spots = e, spots
 			r.vcpu = max(0, -e.over(r.need))
 		}
 		e.kept = r

@@ -16,6 +16,9 @@ func (w *world) describeEvents() string {
 			if e.Children != nil {
 				fmt.Fprintf(&b, ":%v", e.Children)
 			}
+			if e.Kind == QueueBlocked {
+				b.WriteString(" blocks its queue,")
+			}
 			fmt.Fprintf(&b, " %s at %d s", e.State, e.At/1000)
 			if e.Attempt > 0 {
 				fmt.Fprintf(&b, " attempt %d", e.Attempt)

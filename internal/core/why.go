@@ -278,8 +278,8 @@ func (s *State) whyHead(q *queue, j *job) *Head {
 		h.Environments = append(h.Environments, o)
 	}
 	if !takes && h.Block == Unblocked && len(h.Consumables) == 0 && !q.full(1) {
-		if r := s.reserve(s.placedAt, j); r.where != nil {
-			h.StartAt, h.StartIn = r.at, r.where.row.Name
+		if r := s.reserve(j); r.where != nil {
+			h.StartAt, h.StartIn = max(r.at, s.placedAt), r.where.row.Name
 		}
 	}
 	switch {

@@ -95,7 +95,7 @@ func (w *World) checkWaited(ref batch.JobRef) {
 func (w *World) checkLost(j *store.Job) {
 	if strings.HasPrefix(j.StatusReason, "Canceled by JobStateTimeLimit") {
 		w.stats.Blocked++
-		if j.Flags&core.Cancelled == 0 || j.Needs.MilliVCPU <= 1000 { // what the smallest environment ever has
+		if j.Flags&core.Cancelled == 0 || j.Needs.MilliVCPU <= 1000 && !strings.Contains(j.StatusReason, core.Capacity.Reason()) { // what the smallest environment ever has
 			w.bad("job %s has been cancelled as too large: %+v", j.Ref, j.JobRow)
 		}
 	}

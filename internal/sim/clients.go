@@ -36,7 +36,7 @@ func (c *clients) setUp() {
 	c.insist(core.CreateEnvironment{Name: "small", Enabled: true, MaxVCPU: 2000})
 	c.insist(core.CreateEnvironment{Name: "large", Enabled: true, MaxVCPU: 64_000})
 	c.insist(core.CreateQueue{Name: "q0", Enabled: true, Priority: 1, Environments: []string{"small", "large"}, TimeLimits: timeLimits()})
-	c.insist(core.CreateQueue{Name: "q1", Enabled: true, Priority: 10, Environments: []string{"large"}, TimeLimits: timeLimits()})
+	c.insist(core.CreateQueue{Name: "q1", Enabled: true, Priority: 10, Environments: []string{"large"}, TimeLimits: timeLimits(), Settings: core.QueueSettings{Backfill: true}})
 	c.insist(core.CreateConsumable{Name: "licence", Total: 2})
 	c.insist(core.CreateConsumable{Name: "hours", Total: 100, Spent: true})
 	c.services = services{c: c}
@@ -184,6 +184,9 @@ func (c *clients) submit() {
 	}
 	if rng.IntN(16) == 0 {
 		in.Consumes = append(in.Consumes, consume.Need{Resource: "hours", Quantity: 1})
+	}
+	if rng.IntN(6) == 0 {
+		in.Definition, in.DefinitionMax = 2, 3
 	}
 	if rng.IntN(3) == 0 {
 		in.TimeoutSeconds = int32(2 + rng.IntN(15))

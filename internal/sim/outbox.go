@@ -94,18 +94,18 @@ func (a *audience) pump() {
 // tell tells the event, of its children those before the mark.
 func (a *audience) tell(e core.Event, mark core.Mark) {
 	if e.Row.Children == nil {
-		a.hear(eventName{e.Round, e.Index, -1}, e.Row.Ref, e.Row.State)
+		a.hear(eventName{e.Round, e.Index, -1}, e.Row.Ref, e.Row.State, e.Row.Kind)
 		return
 	}
 	n := int32(0)
 	for i := range e.Row.Children.All {
 		if n++; n > e.Done && (mark == e.After() || n <= mark.Children) {
-			a.hear(eventName{e.Round, e.Index, i}, batch.ChildRef(e.Row.Ref.ID, int(i)), e.Row.State)
+			a.hear(eventName{e.Round, e.Index, i}, batch.ChildRef(e.Row.Ref.ID, int(i)), e.Row.State, e.Row.Kind)
 		}
 	}
 }
 
-func (a *audience) hear(name eventName, ref batch.JobRef, state batch.JobState) {
+func (a *audience) hear(name eventName, ref batch.JobRef, state batch.JobState, kind core.EventKind) {
 	if a.told[name] {
 		a.w.stats.Repeated++
 		return
@@ -116,6 +116,12 @@ func (a *audience) hear(name eventName, ref batch.JobRef, state batch.JobState) 
 	a.told[name] = true
 	delete(a.owed, name)
 	a.w.stats.Events++
+	if kind != core.StateChange {
+		if a.last[ref] != state {
+			a.w.bad("job %s is told to block its queue, %s, and was told to be %s", ref, state, a.last[ref])
+		}
+		return
+	}
 	if before := a.last[ref]; !before.May(state) {
 		a.w.bad("job %s is told to have gone from %s to %s", ref, before, state)
 	}

@@ -42,6 +42,11 @@ func (c *clients) changeShares() {
 	rng := c.w.rng
 	name := fairPolicies()[rng.IntN(2)]
 	if rng.IntN(2) == 0 {
+		settings := core.QueueSettings{Backfill: rng.IntN(2) == 0, MaxRunning: rng.Int32N(3) * 4, ShareMaxRunning: rng.Int32N(3)}
+		of := core.Tagged{Kind: core.TagQueue, ID: 1 + rng.Int64N(6)} // if there is one
+		c.send(core.PutTags{Of: of, Tags: map[string]string{}, Queue: &settings}, nil)
+	}
+	if rng.IntN(2) == 0 {
 		c.send(core.UpdateSchedulingPolicy{Name: name, Fair: c.fairPolicy()}, nil)
 		return
 	}
@@ -58,5 +63,5 @@ func policyOf(queue string) string {
 
 // makeQueue makes a queue, or makes it again.
 func (c *clients) makeQueue(name string) core.CreateQueue {
-	return core.CreateQueue{Name: name, Enabled: true, Priority: 5, Environments: []string{"large"}, SchedulingPolicy: policyOf(name), TimeLimits: timeLimits()}
+	return core.CreateQueue{Name: name, Enabled: true, Priority: 5, Environments: []string{"large"}, SchedulingPolicy: policyOf(name), TimeLimits: timeLimits(), Settings: core.QueueSettings{Backfill: name == "q2"}}
 }

@@ -11,16 +11,16 @@ import (
 )
 
 const outboxColumns = `round, place, job, id, child, children, done, at, state, flags, attempt, host, started_at, stopped_at,
-	exit_code, reason, status_reason, counts, network`
+	exit_code, reason, status_reason, counts, network, kind`
 
 // outboxWidth is the number of outboxColumns.
-const outboxWidth = 19
+const outboxWidth = 20
 
 func decodeEvent(r record) (e core.Event, err error) {
 	e = core.Event{Round: r.int(0), Index: r.int32(1), Done: r.int32(6), Row: core.EventRow{
 		Job: r.int(2), Ref: batch.JobRef{Child: r.int32(4)}, At: r.instant(7), State: batch.JobState(r.int(8)), Flags: core.Flags(r.int(9)),
 		Attempt: r.int32(10), Host: r.int(11), StartedAt: r.instant(12), StoppedAt: r.instant(13),
-		ExitCode: r.code(14), Reason: r.text(15), StatusReason: r.text(16), Network: r.int32(18),
+		ExitCode: r.code(14), Reason: r.text(15), StatusReason: r.text(16), Network: r.int32(18), Kind: core.EventKind(r.int(19)),
 	}}
 	copy(e.Row.Ref.ID[:], r.bytes(3))
 	if b := r.bytes(5); b != nil {
@@ -44,7 +44,7 @@ func (w *writer) putEvent(round int64, index int32, r *core.EventRow) error {
 	}
 	if _, err := w.event.run(round, int64(index), r.Job, r.Ref.ID[:], int64(r.Ref.Child), children, int64(0), int64(r.At), int64(r.State), int64(r.Flags),
 		int64(r.Attempt), r.Host, int64(r.StartedAt), int64(r.StoppedAt), code(r.ExitCode), nullable(r.Reason), nullable(r.StatusReason),
-		counts, int64(r.Network)); err != nil {
+		counts, int64(r.Network), int64(r.Kind)); err != nil {
 		return fmt.Errorf("event %d/%d: %w", round, index, err)
 	}
 	return nil

@@ -367,6 +367,7 @@ CREATE TABLE outbox (
     status_reason TEXT,
     counts        BLOB,
     network       INTEGER NOT NULL,
+    kind          INTEGER NOT NULL, -- 0 a change of state, 1 a queue that is blocked
     PRIMARY KEY (round, place),
     CHECK ((state >= 6) = (stopped_at <> 0))
 ) STRICT, WITHOUT ROWID;
