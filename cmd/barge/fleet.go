@@ -113,8 +113,8 @@ func (s *instances) machine(gpus int) (batch.Resources, error) {
 // providers are those that environments can choose, by name.
 func (s *instances) providers(owner string) (map[string]fleet.Provider, error) {
 	all := map[string]fleet.Provider{"local": &fleet.Local{Boot: s.Boot}}
-	if path, ok := s.command(); ok {
-		path, err := filepath.Abs(path)
+	if given, ok := s.command(); ok {
+		path, err := filepath.Abs(given)
 		if err != nil {
 			return nil, err
 		}

@@ -74,7 +74,7 @@ func (c config) validate() error {
 	if _, err := c.jobEnv(); err != nil {
 		errs = append(errs, err)
 	}
-	if err := c.instances.check(); err != nil {
+	if err := c.check(); err != nil {
 		errs = append(errs, err)
 	}
 	if err := c.checkLimits(); err != nil {

@@ -52,7 +52,7 @@ func (s *Service) interruptInstances(ctx context.Context, c *restjson.Call) erro
 	at := batch.InstantOf(time.Now().Add(time.Duration(notice) * time.Second))
 	ids := []string{}
 	for _, r := range rows {
-		if _, err := s.o.Do(context.WithoutCancel(ctx), core.HostNotice{Environment: r.Environment, Host: r.ID, At: at}); err != nil {
+		if _, err = s.o.Do(context.WithoutCancel(ctx), core.HostNotice{Environment: r.Environment, Host: r.ID, At: at}); err != nil {
 			return err
 		}
 		ids = append(ids, r.Name)

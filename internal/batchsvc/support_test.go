@@ -34,7 +34,7 @@ func supports() []support {
 		{
 			operation: "CreateComputeEnvironment",
 			works:     "computeEnvironmentName type state computeResources tags", kept: "unmanagedvCpus serviceRole context ecsSettings eksConfiguration",
-			note: "One virtual instance with `maxvCpus` and this machine's memory stands for all instances. Environments of type `UNMANAGED` and on EKS have no instances.",
+			note: "See `compute.md`: jobs run on this machine, whatever instances are launched. Of `computeResources`, images, networks, key pairs and tags are for a provider that is a program. Environments of type `UNMANAGED` have this machine or nothing, those on EKS nothing.",
 		},
 		{operation: "CreateConsumableResource", works: "consumableResourceName totalQuantity resourceType tags"},
 		{
@@ -92,8 +92,8 @@ func supports() []support {
 		{operation: "TerminateServiceJobs", works: "jobs reason"},
 		{operation: "UntagResource", works: "resourceArn tagKeys"},
 		{
-			operation: "UpdateComputeEnvironment", works: "computeEnvironment state computeResources",
-			kept: "unmanagedvCpus serviceRole updatePolicy context ecsSettings",
+			operation: "UpdateComputeEnvironment", works: "computeEnvironment state computeResources updatePolicy",
+			kept: "unmanagedvCpus serviceRole context ecsSettings",
 		},
 		{operation: "UpdateConsumableResource", works: "consumableResource operation quantity clientToken"},
 		{

@@ -124,9 +124,10 @@ type server struct {
 	t       *testing.T
 	driver  string
 	image   string
-	images  string // directory of images, with the oci driver
-	dir     string // its files
-	efs     string // the directory that is the file system fs-0123
+	images  string   // directory of images, with the oci driver
+	dir     string   // its files
+	args    []string // more of them for serve
+	efs     string   // the directory that is the file system fs-0123
 	address string
 	cmd     *exec.Cmd
 	batch   *batch.Client
@@ -157,13 +158,13 @@ func eachDriver(t *testing.T, test func(t *testing.T, s *server)) {
 	}
 }
 
-func newServer(t *testing.T, driver, image, images string) *server {
+func newServer(t *testing.T, driver, image, images string, args ...string) *server {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t: t, driver: driver, image: image, images: images, dir: t.TempDir(), efs: t.TempDir(), address: l.Addr().String()}
+	s := &server{t: t, driver: driver, image: image, images: images, args: args, dir: t.TempDir(), efs: t.TempDir(), address: l.Addr().String()}
 	for d := s.dir; d != os.TempDir() && d != "/"; d = filepath.Dir(d) {
 		if err = os.Chmod(d, 0o755); err != nil { // jobs of other users go through
 			t.Fatal(err)
@@ -211,6 +212,7 @@ func (s *server) start() {
 	if s.images != "" {
 		s.cmd.Args = append(s.cmd.Args, "--images", s.images)
 	}
+	s.cmd.Args = append(s.cmd.Args, s.args...)
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
@@ -276,8 +278,12 @@ func (s *server) prepare() {
 	ctx := s.t.Context()
 	for i, max := range []int32{64, 1} {
 		name := []string{"env", "narrow"}[i]
+		var tags map[string]string
+		if max == 1 {
+			tags = map[string]string{"barge:capacity": "host"} // no instance of EC2 has one vCPU
+		}
 		_, err := s.batch.CreateComputeEnvironment(ctx, &batch.CreateComputeEnvironmentInput{
-			ComputeEnvironmentName: &name, Type: types.CETypeManaged,
+			ComputeEnvironmentName: &name, Type: types.CETypeManaged, Tags: tags,
 			ComputeResources: &types.ComputeResource{
 				Type: types.CRTypeEc2, MinvCpus: aws.Int32(0), MaxvCpus: &max, InstanceTypes: []string{"optimal"},
 				Subnets: []string{"subnet-1"}, SecurityGroupIds: []string{"sg-1"}, InstanceRole: aws.String("ecsInstanceRole"),
