@@ -58,8 +58,12 @@ const name = "crash" // of the environment, the queue and the definition
 
 // setUp makes what jobs need. The command is the script's, see [script].
 func (c *client) setUp(ctx context.Context, vcpus int32, image string) error {
+	var tags map[string]string
+	if vcpus == 1 {
+		tags = map[string]string{"barge:capacity": "host"} // no instance of EC2 is so small
+	}
 	if _, err := c.batch.CreateComputeEnvironment(ctx, &batch.CreateComputeEnvironmentInput{
-		ComputeEnvironmentName: aws.String(name), Type: types.CETypeManaged,
+		ComputeEnvironmentName: aws.String(name), Type: types.CETypeManaged, Tags: tags,
 		ComputeResources: &types.ComputeResource{
 			Type: types.CRTypeEc2, MinvCpus: aws.Int32(0), MaxvCpus: &vcpus, InstanceTypes: []string{"optimal"},
 			Subnets: []string{"subnet-1"}, SecurityGroupIds: []string{"sg-1"}, InstanceRole: aws.String("ecsInstanceRole"),
