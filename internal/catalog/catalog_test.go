@@ -297,3 +297,17 @@ func TestOwnRefuses(t *testing.T) {
 		}
 	}
 }
+
+func TestLimitGPUs(t *testing.T) {
+	t.Parallel()
+	all := catalog.Builtin()
+	for most, want := range map[int64]int64{0: 0, 2: 2, 100: 8} {
+		limited := all.LimitGPUs(most)
+		if got := limited.Type("p5.48xlarge").GPUs; got != want || all.Type("p5.48xlarge").GPUs != 8 {
+			t.Errorf("of at most %d GPUs p5.48xlarge has %d, want %d", most, got, want)
+		}
+		if types, err := limited.Resolve([]string{"p5"}); err != nil || types[0].GPUs > most {
+			t.Errorf("of at most %d GPUs p5 stands for %v, %v", most, types, err)
+		}
+	}
+}
