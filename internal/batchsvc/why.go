@@ -139,16 +139,60 @@ func headText(h *core.Head) string {
 			parts = append(parts, obstacleText(o))
 		}
 		b.WriteString("No compute environment takes it: " + strings.Join(parts, "; ") + ".")
+	case core.LimitInstances:
+		if len(h.Units) == 0 {
+			b.WriteString("The service environment is DISABLED.")
+		} else {
+			b.WriteString("The service environment has too few instances left: " + unitTexts(h.Units) + "." + loanText(h))
+		}
+	case core.LimitQuota:
+		b.WriteString("Quota share " + h.Share + " has too little left of its limits, and cannot borrow it: " + unitTexts(h.Units) + ".")
+	case core.LimitPreempting:
+		b.WriteString("Room is made for it: " + jobNames(h.Victims) + " is being stopped.")
 	default:
 		return "It is about to start."
 	}
 	if h.StartAt != 0 {
 		b.WriteString(" It starts in " + h.StartIn + " at " + clock(h.StartAt) + " at the latest, by the timeouts of what runs, unless a queue of higher priority comes before it.")
 	}
+	if h.Limit == core.LimitEnvironments {
+		b.WriteString(loanText(h))
+	}
 	if h.CancelAt != 0 {
 		b.WriteString(" If that stays so, a time limit of the queue cancels it at " + clock(h.CancelAt) + ".")
 	}
 	return b.String()
+}
+
+// unitTexts say what lacks of capacity units.
+func unitTexts(units []core.UnitLimit) string {
+	parts := make([]string, 0, len(units))
+	for _, u := range units {
+		show := func(n int64) string {
+			if u.Unit == core.UnitVCPU {
+				return strconv.FormatFloat(float64(n)/1000, 'f', -1, 64)
+			}
+			return itoa(n)
+		}
+		parts = append(parts, fmt.Sprintf("it needs %s of %s, %s of %s are left", show(u.Needed), u.Unit, show(u.Available), show(u.Total)))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// loanText says who has what a head may have.
+func loanText(h *core.Head) string {
+	if len(h.Lent) == 0 {
+		return ""
+	}
+	parts := make([]string, 0, len(h.Lent))
+	for _, l := range h.Lent {
+		n := itoa(l.N)
+		if l.Unit == core.UnitVCPU {
+			n = strconv.FormatFloat(float64(l.N)/1000, 'f', -1, 64)
+		}
+		parts = append(parts, fmt.Sprintf("share %s %s of %s", l.Share, n, l.Unit))
+	}
+	return " Beyond their limits use: " + strings.Join(parts, ", ") + "."
 }
 
 func obstacleText(o core.Obstacle) string {

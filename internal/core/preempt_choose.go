@@ -41,6 +41,9 @@ func (s *State) preemptIn(now batch.Instant, q *queue, out *Output) {
 		if share.claim != nil || j.basket != 0 && !s.ledger.Fits(s.baskets[int64(j.basket)]) {
 			continue
 		}
+		if s.mayGrow(now, j) {
+			continue // an instance is on its way, or will be
+		}
 		within := q.quota.board.Within(&share.Share, s.quotaNeed(j))
 		if within && s.preemptFor(now, j, CrossShare, out) {
 			continue
@@ -50,6 +53,19 @@ func (s *State) preemptIn(now batch.Instant, q *queue, out *Output) {
 		}
 	}
 	q.quota.tried = s.stampOf(q)
+}
+
+// mayGrow reports whether room for the job may come with further instances of its
+// environments.
+func (s *State) mayGrow(now batch.Instant, j *job) bool {
+	need := s.shapes.Need(j.shape).MilliVCPU
+	for _, e := range j.queue.environ {
+		if e.fleet != nil && e.usable() && e.fleet.have+need <= e.row.MaxVCPU && e.verdict(s.shapes.Groups(j.shape), j.gang != nil) == holds {
+			block, _ := s.shortage(now, j.queue, j)
+			return block == Unblocked
+		}
+	}
+	return false
 }
 
 // preemptFor chooses whom to stop for a job and has them stopped. It says false if
