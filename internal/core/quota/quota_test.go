@@ -164,7 +164,8 @@ func TestNever(t *testing.T) {
 	t.Parallel()
 	four := Of(Amount{"u", 4})
 	b := &Board{Closed: true, Shares: []*Share{
-		{Rules: Rules{Limits: four, Strategy: LendAndBorrow, Borrow: 200}}, {Rules: Rules{Limits: four, Strategy: LendAndBorrow, Borrow: 200}},
+		{Rules: Rules{Limits: four, Strategy: LendAndBorrow, Borrow: 200}},
+		{Rules: Rules{Limits: four, Strategy: LendAndBorrow, Borrow: 200}},
 		{Rules: Rules{Limits: four, Strategy: Reserve}},
 	}}
 	for _, c := range []struct {
