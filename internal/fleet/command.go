@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/bargehq/barge/internal/batch"
@@ -44,7 +45,13 @@ type Command struct {
 	Timeout time.Duration
 	// Poll is how often it is asked for a list; ten seconds where it is zero.
 	Poll time.Duration
+
+	once  sync.Once
+	slots chan struct{} // one for each question that may be under way
 }
+
+// mostQuestions is how many copies of the program run at once.
+const mostQuestions = 16
 
 // The most that a program may answer, and that is kept of what it says of its
 // failure.
@@ -183,9 +190,16 @@ func (c *Command) question(action string) question {
 	return question{Version: commandVersion, Action: action, Owner: c.Owner}
 }
 
-// ask runs the program. It and all that it has started in its process group are
+// ask runs the program, when others have ended if many run. It and all that it has started in its process group are
 // killed when the time is over.
 func (c *Command) ask(ctx context.Context, q question, answer any) error {
+	c.once.Do(func() { c.slots = make(chan struct{}, mostQuestions) })
+	select {
+	case c.slots <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer func() { <-c.slots }()
 	timeout := c.Timeout
 	if timeout == 0 {
 		timeout = 2 * time.Minute

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -227,4 +228,20 @@ func program(t *testing.T, script string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// TestCommandIsBounded: a burst of launches is no burst of programs.
+func TestCommandIsBounded(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	c := &Command{Owner: "me", Path: program(t, "touch "+dir+"/$$; ls "+dir+" | wc -l >&2; set -- $(ls "+dir+"); rm "+dir+"/$$; [ $# -le 16 ] && echo '{}'")}
+	var all sync.WaitGroup
+	for range 64 {
+		all.Go(func() {
+			if err := c.Terminate(t.Context(), "i-00000000000000001"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
 }

@@ -91,7 +91,7 @@ func TestReferenceArchitecture(t *testing.T) {
 		environment("SpotCE", types.CRTypeSpot, types.CRAllocationStrategySpotCapacityOptimized, 64, "m5.large", "c5.large", "r5.large"),
 		environment("HPCCE", types.CRTypeEc2, types.CRAllocationStrategyBestFitProgressive, 192, "p5.48xlarge"),
 	} {
-		if _, err := s.batch.CreateComputeEnvironment(t.Context(), in); err != nil {
+		if _, err = s.batch.CreateComputeEnvironment(t.Context(), in); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -113,7 +113,7 @@ func TestReferenceArchitecture(t *testing.T) {
 			t.Errorf("%s has no %s, or no reason for it:\n%s", name, want, got)
 		}
 	}
-	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+	if err = os.WriteFile(gate, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, id := range append(ids, hpc) {
@@ -122,7 +122,7 @@ func TestReferenceArchitecture(t *testing.T) {
 		}
 	}
 	// More memory than any of its types has is told at once.
-	if _, err := s.batch.RegisterJobDefinition(t.Context(), &batch.RegisterJobDefinitionInput{
+	if _, err = s.batch.RegisterJobDefinition(t.Context(), &batch.RegisterJobDefinitionInput{
 		JobDefinitionName: aws.String("large"), Type: types.JobDefinitionTypeContainer,
 		ContainerProperties: &types.ContainerProperties{Image: &s.image, Vcpus: aws.Int32(2), Memory: aws.Int32(40_000)},
 	}); err != nil {
