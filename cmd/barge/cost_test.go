@@ -64,6 +64,32 @@ func TestCost(t *testing.T) {
 	if c := jobs.Jobs[0].Barge.Cost; c.Amount <= 0 || c.Amount >= c.OnDemandAmount || c.Currency != "USD" || jobs.Jobs[0].Attempts[0].Barge.Cost.Amount != c.Amount {
 		t.Errorf("the job is described with %+v", jobs.Jobs[0])
 	}
+	// On an instance, which costs more than what the job is charged with.
+	s.must("call", "CreateComputeEnvironment", `{"computeEnvironmentName":"spot","type":"MANAGED","computeResources":{"type":"SPOT","allocationStrategy":"SPOT_CAPACITY_OPTIMIZED",
+		"minvCpus":0,"maxvCpus":4,"instanceTypes":["m5.large"],"subnets":["s"],"securityGroupIds":["g"],"instanceRole":"r"}}`)
+	s.must("call", "CreateJobQueue", `{"jobQueueName":"spots","priority":1,"computeEnvironmentOrder":[{"order":1,"computeEnvironment":"spot"}]}`)
+	s.must("call", "RegisterJobDefinition", `{"jobDefinitionName":"big","type":"container","containerProperties":{"image":"i","command":["sleep","0.2"],"vcpus":1,"memory":1024}}`)
+	if err := json.Unmarshal([]byte(s.must("call", "SubmitJob", `{"jobName":"b","jobQueue":"spots","jobDefinition":"big"}`)), &job); err != nil {
+		t.Fatal(err)
+	}
+	s.must("wait", job.JobID)
+	if text := s.must("cost"); !strings.Contains(text, "INSTANCES  ENVIRONMENT\n") || !strings.HasSuffix(text, "  1          spot") {
+		t.Errorf("with an instance: %s", text)
+	}
+	var fleets struct {
+		Instances []struct {
+			ComputeEnvironment    string
+			USD, UsedUSD, IdleUSD float64
+			OnDemandUSD, SavedUSD float64
+			Instances             int
+		}
+	}
+	if err := json.Unmarshal([]byte(s.must("cost", "--json")), &fleets); err != nil {
+		t.Fatal(err)
+	}
+	if f := fleets.Instances[0]; f.ComputeEnvironment != "spot" || f.UsedUSD <= 0 || f.IdleUSD <= 0 || f.USD >= f.OnDemandUSD || f.SavedUSD <= 0 {
+		t.Errorf("the instances are %+v", fleets)
+	}
 	if got := s.barge("cost", "--by", "color"); got.Code != 1 || !strings.Contains(got.Err, "by must be one of") {
 		t.Errorf("--by color: %+v", got)
 	}
