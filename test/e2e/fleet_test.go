@@ -15,8 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/batch/types"
 )
 
-// environment is one of a template of AWS's users: three environments, of which
-// two refuse to be made as they are written.
+// environment is one as templates of AWS's users have it.
 func environment(name string, kind types.CRType, strategy types.CRAllocationStrategy, most int32, instances ...string) *batch.CreateComputeEnvironmentInput {
 	return &batch.CreateComputeEnvironmentInput{
 		ComputeEnvironmentName: &name, Type: types.CETypeManaged, State: types.CEStateEnabled,
