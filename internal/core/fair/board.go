@@ -296,9 +296,22 @@ func (b *Board) regroup() {
 		}
 		b.order.Remove(g)
 	}
+	var waiting []*group
 	for _, s := range b.shares { // in any order: what is first does not depend on it
 		s.place = 0
-		b.enter(s)
+		s.group = b.groups.of(s.Name)
+		s.group.active++
+		s.mean, s.steady = s.Usage.mean(b.bucket, s.was, b.policy.width())
+		if s.head == 0 {
+			continue
+		}
+		if s.group.line.Len() == 0 {
+			waiting = append(waiting, s.group)
+		}
+		s.group.line.Push(s)
+	}
+	for _, g := range waiting {
+		b.order.Push(g)
 	}
 }
 

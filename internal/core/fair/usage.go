@@ -45,6 +45,9 @@ func (u *Usage) accrue(now batch.Instant, milli, width int64) {
 // mean is H at the start of the given bucket, if milli has been in use since At.
 // It is steady if H stays so for as long as that does.
 func (u *Usage) mean(bucket, milli, width int64) (mean int64, steady bool) {
+	if milli == 0 && u.Ring == ([slots]int64{}) {
+		return 0, true // it has long used nothing
+	}
 	v := *u
 	v.accrue(batch.Instant(bucket*width), milli, width)
 	last := int64(v.At) / width
