@@ -38,7 +38,7 @@ func (s *Service) Events(ctx context.Context, events []core.Event) ([][]byte, er
 	}
 	jobs := make([]store.Job, 0, len(events))
 	for i := range events {
-		if j := byRef[events[i].Row.Ref]; j != nil {
+		if j := byRef[events[i].Row.Ref]; j != nil && j.Kind != core.Service {
 			jobs = append(jobs, asOf(j, &events[i].Row))
 		}
 	}
@@ -51,7 +51,14 @@ func (s *Service) Events(ctx context.Context, events []core.Event) ([][]byte, er
 	}
 	out, next := make([][]byte, len(events)), 0
 	for i := range events {
-		if byRef[events[i].Row.Ref] == nil {
+		j := byRef[events[i].Row.Ref]
+		if j == nil {
+			continue
+		}
+		if j.Kind == core.Service {
+			if out[i], err = s.serviceEvent(ctx, &events[i], asOf(j, &events[i].Row)); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		if out[i], err = c.event(&events[i], &jobs[next]); err != nil {
@@ -96,17 +103,36 @@ func (c *surroundings) event(e *core.Event, j *store.Job) ([]byte, error) {
 	if a := d.ArrayProperties; a != nil && a.StatusSummaryLastUpdatedAt != nil {
 		a.StatusSummaryLastUpdatedAt = ptr(int64(e.Row.At))
 	}
-	id := uuid.NewSHA1(c.s.o.Owner, fmt.Appendf(nil, "event %d/%d of %s", e.Round, e.Index, j.Ref))
+	resources := []string{d.JobArn}
+	if e.Row.Kind == core.QueueBlocked {
+		resources = append(resources, d.JobQueue)
+	}
+	return append(d.AppendJSON(c.s.envelope(e, j.Ref, "Batch Job ", resources)), '}'), nil
+}
+
+// eventName is what comes behind the kind of job in the type of an event.
+func eventName(kind core.EventKind) string {
+	switch kind {
+	case core.QueueBlocked:
+		return "Queue Blocked"
+	case core.PreemptionStarted:
+		return "Preemption Started"
+	case core.PreemptionCompleted:
+		return "Preemption Completed"
+	case core.StateChange:
+	}
+	return "State Change"
+}
+
+// envelope begins an event, up to its detail.
+func (s *Service) envelope(e *core.Event, ref batch.JobRef, of string, resources []string) []byte {
+	id := uuid.NewSHA1(s.o.Owner, fmt.Appendf(nil, "event %d/%d of %s", e.Round, e.Index, ref))
 	b := append(make([]byte, 0, 2048), `{"version":"0","id":`...)
 	b = wire.AppendString(b, id.String())
-	what, resources := "Batch Job State Change", []string{d.JobArn}
-	if e.Row.Kind == core.QueueBlocked {
-		what, resources = "Batch Job Queue Blocked", append(resources, d.JobQueue)
-	}
-	b = wire.AppendString(append(b, `,"detail-type":`...), what)
-	b = wire.AppendString(append(b, `,"source":"aws.batch","account":`...), c.s.o.Scope.Account)
+	b = wire.AppendString(append(b, `,"detail-type":`...), of+eventName(e.Row.Kind))
+	b = wire.AppendString(append(b, `,"source":"aws.batch","account":`...), s.o.Scope.Account)
 	b = wire.AppendString(append(b, `,"time":`...), e.Row.At.Time().UTC().Format(time.RFC3339))
-	b = wire.AppendString(append(b, `,"region":`...), c.s.o.Scope.Region)
+	b = wire.AppendString(append(b, `,"region":`...), s.o.Scope.Region)
 	b = wire.AppendTexts(append(b, `,"resources":`...), resources)
-	return append(d.AppendJSON(append(b, `,"detail":`...)), '}'), nil
+	return append(b, `,"detail":`...)
 }

@@ -232,18 +232,23 @@ func (s *Service) DescribeServiceJob(ctx context.Context, in *batchapi.DescribeS
 	if err != nil {
 		return nil, err
 	}
+	return s.serviceDetail(&j, request, queues[0].Name, tags.over(j.Seq, request.Tags)), nil
+}
+
+// serviceDetail describes a service job.
+func (s *Service) serviceDetail(j *store.Job, request *batchapi.SubmitServiceJobRequest, queue string, tags map[string]string) *batchapi.DescribeServiceJobResponse {
 	id := j.Ref.String()
-	attempts, preempted := s.serviceAttempts(&j)
+	attempts, preempted := s.serviceAttempts(j)
 	return &batchapi.DescribeServiceJobResponse{
 		JobArn: s.o.Scope.ARN(batch.ARNServiceJob, id), JobId: id, JobName: j.Name,
-		JobQueue: s.o.Scope.ARN(batch.ARNJobQueue, queues[0].Name), ServiceJobType: request.ServiceJobType,
+		JobQueue: s.o.Scope.ARN(batch.ARNJobQueue, queue), ServiceJobType: request.ServiceJobType,
 		Status: j.State.String(), StatusReason: j.StatusReason, IsTerminated: given(j.Flags&core.Terminated != 0),
-		Attempts: attempts, LatestAttempt: s.latestServiceAttempt(&j), PreemptionSummary: preempted, CapacityUsage: serviceUse(&j), CreatedAt: ptr(int64(j.CreatedAt)), ScheduledAt: instant(j.ScheduledAt),
+		Attempts: attempts, LatestAttempt: s.latestServiceAttempt(j), PreemptionSummary: preempted, CapacityUsage: serviceUse(j), CreatedAt: ptr(int64(j.CreatedAt)), ScheduledAt: instant(j.ScheduledAt),
 		StartedAt: instant(j.StartedAt), StoppedAt: instant(j.StoppedAt), SchedulingPriority: ptr(j.Priority),
 		ServiceRequestPayload: request.ServiceRequestPayload, ShareIdentifier: request.ShareIdentifier, QuotaShareName: request.QuotaShareName,
 		PreemptionConfiguration: request.PreemptionConfiguration, RetryStrategy: request.RetryStrategy,
-		TimeoutConfig: request.TimeoutConfig, Tags: orMap(tags.over(j.Seq, request.Tags)),
-	}, nil
+		TimeoutConfig: request.TimeoutConfig, Tags: orMap(tags),
+	}
 }
 
 func serviceRequest(j *store.Job) (*batchapi.SubmitServiceJobRequest, error) {

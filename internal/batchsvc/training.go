@@ -227,11 +227,12 @@ func (s *Service) serviceAttempts(j *store.Job) (all []batchapi.ServiceJobAttemp
 			recent = append(recent, batchapi.ServiceJobPreemptedAttempt(d))
 		}
 	}
-	if j.Preempt == nil || j.Preempt.Count == 0 {
+	if len(recent) == 0 {
 		return all, nil
 	}
+	n := int32(len(recent))
 	recent = recent[max(0, len(recent)-most):]
-	return all, &batchapi.ServiceJobPreemptionSummary{PreemptedAttemptCount: ptr(j.Preempt.Count), RecentPreemptedAttempts: recent}
+	return all, &batchapi.ServiceJobPreemptionSummary{PreemptedAttemptCount: &n, RecentPreemptedAttempts: recent}
 }
 
 // latestServiceAttempt names the training job that a service job has, or had last.

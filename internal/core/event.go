@@ -13,11 +13,11 @@ import (
 // attempts that had ended by then are those up to Attempt, without it while the
 // job is live.
 //
-// Neither nodes nor service jobs have events, and nobody is told of Submitted.
+// Nodes have no events, and nobody is told of Submitted.
 type EventRow struct {
 	Kind EventKind
-	Job int64        // JobRow.Seq; for Children that of their array job
-	Ref batch.JobRef // the job; for Children their array job
+	Job  int64        // JobRow.Seq; for Children that of their array job
+	Ref  batch.JobRef // the job; for Children their array job
 	// Children are the indices of children without a row of their own, which
 	// went all in one stroke; nil for an event of the job itself.
 	Children depend.Set
@@ -44,6 +44,9 @@ type EventKind uint8
 const (
 	StateChange  EventKind = 0
 	QueueBlocked EventKind = 1 // StatusReason says what blocks the queue at whose head the job is
+	// A job is being stopped to make room for another, and has been.
+	PreemptionStarted   EventKind = 2
+	PreemptionCompleted EventKind = 3
 )
 
 // EventPut adds an event to the outbox, where it stays until it is delivered.
@@ -96,7 +99,7 @@ func (s *State) note(j *job, r *JobRow, out *Output) {
 
 // noteKind adds an event of a job whose row is written.
 func (s *State) noteKind(kind EventKind, j *job, r *JobRow, out *Output) {
-	if !out.Events || j.isNode() || j.service != nil {
+	if !out.Events || j.isNode() {
 		return
 	}
 	e := EventRow{

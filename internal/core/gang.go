@@ -338,6 +338,9 @@ func (s *State) gangOver(now batch.Instant, p *job, out *Output) {
 	default:
 		s.finish(p, batch.Failed, end, out)
 	}
+	if preempted {
+		s.tellCeded(p, end, out)
+	}
 }
 
 // endNodes forgets the nodes of a job that has ended, and fails those that have

@@ -77,9 +77,21 @@ func (s *State) stopFor(now batch.Instant, victim *job, c *claim, cause Cause, o
 	victim.flags |= Preempted
 	s.deadlines.Remove(victim)
 	c.victims = append(c.victims, victim)
-	s.put(victim, ended{}, out)
+	row := s.row(victim, ended{})
+	out.Changes = append(out.Changes, JobPut{Row: row})
+	s.noteKind(PreemptionStarted, victim, &row, out)
 	s.putParent(victim, out)
 	s.stop(victim, out)
+}
+
+// tellCeded adds the event of a preemption, after that of the state to which it
+// has brought the job.
+func (s *State) tellCeded(j *job, end ended, out *Output) {
+	if !j.state.Terminal() {
+		end.statusReason = ""
+	}
+	row := s.row(j, end)
+	s.noteKind(PreemptionCompleted, j, &row, out)
 }
 
 // ceded reports whether an attempt that ended at that time did so because it was

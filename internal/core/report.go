@@ -111,6 +111,9 @@ func (s *State) stepAttemptEnded(now batch.Instant, in AttemptEnded, out *Output
 	default:
 		s.finish(j, batch.Failed, end, out)
 	}
+	if preempted {
+		s.tellCeded(j, end, out)
+	}
 }
 
 func (s *State) again(j *job, end ended) bool {

@@ -19,6 +19,13 @@ func (w *world) describeEvents() string {
 			if e.Kind == QueueBlocked {
 				b.WriteString(" blocks its queue,")
 			}
+			switch e.Kind {
+			case PreemptionStarted:
+				b.WriteString(" is being preempted,")
+			case PreemptionCompleted:
+				b.WriteString(" was preempted,")
+			case StateChange, QueueBlocked:
+			}
 			fmt.Fprintf(&b, " %s at %d s", e.State, e.At/1000)
 			if e.Attempt > 0 {
 				fmt.Fprintf(&b, " attempt %d", e.Attempt)

@@ -122,10 +122,11 @@ func (a *audience) hear(name eventName, ref batch.JobRef, state batch.JobState, 
 		}
 		return
 	}
-	if before := a.last[ref]; !before.May(state) {
+	before := a.last[ref]
+	if !before.May(state) {
 		a.w.bad("job %s is told to have gone from %s to %s", ref, before, state)
 	}
-	if a.last[ref] = state; state == batch.Starting {
+	if a.last[ref] = state; state == batch.Scheduled || state == batch.Starting && before != batch.Scheduled {
 		a.ran[ref]++
 	}
 }
@@ -138,9 +139,6 @@ func (a *audience) done() bool {
 
 // check sees that everything that happened to a job was told.
 func (a *audience) check(j *store.Job) {
-	if j.Kind == core.Service {
-		return
-	}
 	if a.last[j.Ref] != j.State || a.ran[j.Ref] != j.Attempt {
 		a.w.bad("job %s is %s after %d attempts, told were %s and %d", j.Ref, j.State, j.Attempt, a.last[j.Ref], a.ran[j.Ref])
 	}
