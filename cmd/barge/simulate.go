@@ -102,7 +102,7 @@ func (f *simulateFlags) run(out io.Writer) error {
 	}
 }
 
-// scenario reads what is to be run, and says what it is.
+// read reads what is to be run, and says what it is.
 func (f *simulateFlags) read() (s simulate.Scenario, title string, err error) {
 	if (f.trace == "") == (f.file == "") {
 		return s, "", errors.New("either --trace or --scenario is needed")

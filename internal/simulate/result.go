@@ -62,7 +62,7 @@ type Start struct {
 	Outcome            string
 }
 
-// measure sums the run up.
+// result sums the run up.
 func (m *meter) result() *Result {
 	r := &Result{
 		Jobs: len(m.jobs), Skipped: m.scenario.Skipped, Notes: m.scenario.Notes,
