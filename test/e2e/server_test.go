@@ -39,7 +39,9 @@ func buildAndRun(m *testing.M) int {
 	defer os.RemoveAll(dir)
 	binary = filepath.Join(dir, "barge")
 	build := exec.Command("go", "build", "-o", binary, "github.com/bargehq/barge/cmd/barge")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0") // static, as it is the init process of containers
+	if !strings.Contains(os.Getenv("GOFLAGS"), "-race") { // which needs C
+		build.Env = append(os.Environ(), "CGO_ENABLED=0") // static, as it is the init process of containers
+	}
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
 		return 1
