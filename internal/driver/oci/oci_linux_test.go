@@ -115,7 +115,11 @@ func TestNoOverlay(t *testing.T) {
 	if err := unix.Mount("overlay", merged, "overlay", 0, options); err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Unmount(merged, unix.MNT_DETACH)
+	defer func() {
+		if err := unix.Unmount(merged, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	}()
 	_, err := oci.Open(t.Context(), oci.Options{Dir: filepath.Join(merged, "data")})
 	if err == nil || !strings.Contains(err.Error(), "file system that cannot have containers") {
 		t.Errorf("open: %v", err)
