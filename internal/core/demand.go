@@ -88,6 +88,9 @@ func (j *job) pause() {
 // strict queue nothing does where something else than room is in the way of the
 // head, which holds up all others.
 func (s *State) demand(q *queue) (head *job, list []want) {
+	if q.quota != nil {
+		return nil, s.quotaDemand(q)
+	}
 	head, ok := q.first()
 	if !ok || q.row.Status != Valid || q.full(1) || q.keepsFree(s.shapes.Need(head.shape)) {
 		return nil, nil

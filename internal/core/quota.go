@@ -218,6 +218,7 @@ func (s *State) stepUpdateQuotaShare(in UpdateQuotaShare, out *Output) *batch.Er
 	}
 	share.row.Enabled, share.row.Rules, share.Rules = in.Enabled, in.Rules, in.Rules
 	share.queue.quota.booked++
+	s.config++
 	row := share.row
 	row.Spec = in.Spec
 	out.Changes = append(out.Changes, QuotaSharePut{row})
