@@ -814,29 +814,6 @@ func (v *BargeAttempt) ReadJSON(d *wire.Decoder) {
 }
 
 // UnmarshalJSON reads a stored record: it checks and normalises nothing.
-func (v *BargeCost) UnmarshalJSON(data []byte) error {
-	*v = BargeCost{}
-	return wire.Unmarshal(data, v)
-}
-
-// ReadJSON reads the next value of d.
-func (v *BargeCost) ReadJSON(d *wire.Decoder) {
-	for d.Object(); d.More(); {
-		switch string(d.Name()) {
-		case "amount":
-			v.Amount = d.Float()
-		case "currency":
-			v.Currency = d.Text()
-		case "onDemandAmount":
-			v.OnDemandAmount = d.Float()
-		default:
-			d.Skip()
-		}
-	}
-	d.Close()
-}
-
-// UnmarshalJSON reads a stored record: it checks and normalises nothing.
 func (v *BargeBackoff) UnmarshalJSON(data []byte) error {
 	*v = BargeBackoff{}
 	return wire.Unmarshal(data, v)
@@ -870,6 +847,29 @@ func readBargeBackoffs(d *wire.Decoder) []BargeBackoff {
 	}
 	d.Close()
 	return list
+}
+
+// UnmarshalJSON reads a stored record: it checks and normalises nothing.
+func (v *BargeCost) UnmarshalJSON(data []byte) error {
+	*v = BargeCost{}
+	return wire.Unmarshal(data, v)
+}
+
+// ReadJSON reads the next value of d.
+func (v *BargeCost) ReadJSON(d *wire.Decoder) {
+	for d.Object(); d.More(); {
+		switch string(d.Name()) {
+		case "amount":
+			v.Amount = d.Float()
+		case "currency":
+			v.Currency = d.Text()
+		case "onDemandAmount":
+			v.OnDemandAmount = d.Float()
+		default:
+			d.Skip()
+		}
+	}
+	d.Close()
 }
 
 // UnmarshalJSON reads a stored record: it checks and normalises nothing.

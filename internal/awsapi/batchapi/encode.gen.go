@@ -178,21 +178,6 @@ func (v *BargeAttempt) AppendJSON(b []byte) []byte {
 }
 
 // AppendJSON appends v as a JSON object.
-func (v *BargeCost) AppendJSON(b []byte) []byte {
-	start := len(b)
-	if v.Amount != nil {
-		b = wire.AppendFloat(append(b, `,"amount":`...), *v.Amount)
-	}
-	if v.Currency != "" {
-		b = wire.AppendString(append(b, `,"currency":`...), v.Currency)
-	}
-	if v.OnDemandAmount != nil {
-		b = wire.AppendFloat(append(b, `,"onDemandAmount":`...), *v.OnDemandAmount)
-	}
-	return wire.CloseObject(b, start)
-}
-
-// AppendJSON appends v as a JSON object.
 func (v *BargeBackoff) AppendJSON(b []byte) []byte {
 	start := len(b)
 	if v.InstanceType != "" {
@@ -213,6 +198,21 @@ func appendBargeBackoffs(b []byte, list []BargeBackoff) []byte {
 		b = list[i].AppendJSON(append(b, ','))
 	}
 	return wire.CloseArray(b, start)
+}
+
+// AppendJSON appends v as a JSON object.
+func (v *BargeCost) AppendJSON(b []byte) []byte {
+	start := len(b)
+	if v.Amount != nil {
+		b = wire.AppendFloat(append(b, `,"amount":`...), *v.Amount)
+	}
+	if v.Currency != "" {
+		b = wire.AppendString(append(b, `,"currency":`...), v.Currency)
+	}
+	if v.OnDemandAmount != nil {
+		b = wire.AppendFloat(append(b, `,"onDemandAmount":`...), *v.OnDemandAmount)
+	}
+	return wire.CloseObject(b, start)
 }
 
 // AppendJSON appends v as a JSON object.

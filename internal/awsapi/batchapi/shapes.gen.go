@@ -68,18 +68,18 @@ type BargeAttempt struct {
 	Cost            *BargeCost
 }
 
-// BargeCost is part of BargeAttempt, BargeJob.
-type BargeCost struct {
-	Amount         *float64
-	Currency       string
-	OnDemandAmount *float64
-}
-
 // BargeBackoff is part of BargeEnvironment.
 type BargeBackoff struct {
 	InstanceType string
 	Reason       string
 	Until        *int64
+}
+
+// BargeCost is part of BargeAttempt, BargeJob.
+type BargeCost struct {
+	Amount         *float64
+	Currency       string
+	OnDemandAmount *float64
 }
 
 // BargeDecision is part of BargeEnvironment.
