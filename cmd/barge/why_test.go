@@ -57,6 +57,18 @@ func TestWhy(t *testing.T) {
 			t.Errorf("no %q in %q", want, got)
 		}
 	}
+	// One behind it is told so, too, before it comes to the head.
+	if err := json.Unmarshal([]byte(s.must("call", "SubmitJob", `{"jobName": "big", "jobQueue": "`+defaultName+`", "jobDefinition": "big"}`)), &big); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"is RUNNABLE. No compute environment of its queue can ever hold it as they are. Job ", "it is number 2 in its queue",
+		"\nMISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - CE(s)",
+	} {
+		if got := s.must("why", big.JobID); !strings.Contains(got, want) {
+			t.Errorf("no %q in %q", want, got)
+		}
+	}
 	if got := s.barge("why", "nope"); got.Code != 1 || got.Err != "barge: job nope does not exist\n" {
 		t.Errorf("of no job: %+v", got)
 	}

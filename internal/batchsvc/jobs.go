@@ -49,6 +49,9 @@ func (s *Service) DescribeJobs(ctx context.Context, in *batchapi.DescribeJobsReq
 		}
 		if w, ok := waiting[jobs[i].Ref]; ok {
 			d.Barge = &batchapi.BargeJob{Waiting: waitingDetail(jobs[i].Ref, w)}
+			if d.StatusReason == "" { // AWS says it of the head only, when that has come there
+				d.StatusReason = w.Block.StatusReason("")
+			}
 		}
 		if cost := costDetail(jobs[i].Cost); cost != nil {
 			if d.Barge == nil {

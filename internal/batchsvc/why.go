@@ -101,7 +101,11 @@ func whyText(ref batch.JobRef, w core.Waiting) string {
 		if w.Position > 0 {
 			place = fmt.Sprintf("it is number %d in its queue", w.Position)
 		}
-		return fmt.Sprintf("Job %s is at the head of the queue, %s. The head: %s", w.Head.Job, place, headText(w.Head))
+		text := fmt.Sprintf("Job %s is at the head of the queue, %s. The head: %s", w.Head.Job, place, headText(w.Head))
+		if w.Block != core.Unblocked {
+			text = "No compute environment of its queue can ever hold it as they are. " + text
+		}
+		return text
 	default:
 		switch {
 		case w.Head == nil:

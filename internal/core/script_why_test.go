@@ -30,6 +30,9 @@ func (w *world) why(ref batch.JobRef) string {
 	if x.Position != 0 {
 		fmt.Fprintf(&b, " at %d", x.Position)
 	}
+	if x.Block != Unblocked {
+		fmt.Fprintf(&b, " never %s", x.Block.Reason())
+	}
 	b.WriteByte('\n')
 	if h := x.Head; h != nil {
 		fmt.Fprintf(&b, "  head %s since %d s: %s", w.name(h.Job), h.Since/1000, h.Limit)

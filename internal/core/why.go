@@ -4,6 +4,7 @@ import (
 	"github.com/bargehq/barge/internal/batch"
 	"github.com/bargehq/barge/internal/core/consume"
 	"github.com/bargehq/barge/internal/core/depend"
+	"github.com/bargehq/barge/internal/core/fit"
 )
 
 // Limit is what is in the way of a job.
@@ -61,6 +62,10 @@ type Waiting struct {
 	Running, MaxRunning int32
 	// Position is its place in its queue, from 1; zero behind the first hundred.
 	Position int
+	// Block is why it would not start at the head either, unless something is
+	// changed: its environments could never hold it. AWS finds that out of heads
+	// only, whose block is in Head.
+	Block Block
 	// Head is the job at the head of the queue, if it waits in one: itself with
 	// position 1.
 	Head *Head
@@ -110,7 +115,13 @@ type Shortage struct {
 // asker answers several questions about one moment.
 type asker struct {
 	*State
-	heads map[*head]*Head
+	heads   map[*head]*Head
+	misfits map[misfitKey]Block
+}
+
+type misfitKey struct {
+	queue *queue
+	shape fit.Shape
 }
 
 // Why says why jobs wait that are pending or runnable, as of the latest Place;
@@ -118,7 +129,7 @@ type asker struct {
 // waiting child waits for. It looks at each job and, once, at the environments of
 // its queue, and is only worked out when somebody asks.
 func (s *State) Why(refs ...batch.JobRef) map[batch.JobRef]Waiting {
-	a := asker{s, make(map[*head]*Head)}
+	a := asker{s, make(map[*head]*Head), make(map[misfitKey]Block)}
 	answers := make(map[batch.JobRef]Waiting)
 	for _, ref := range refs {
 		if w, ok := a.why(ref); ok {
@@ -248,11 +259,30 @@ func (s asker) whyQueued(j *job, ref batch.JobRef) Waiting {
 	}
 	if h.Job == ref {
 		w.Limit, w.Since = h.Limit, h.Since
+	} else {
+		w.Block = s.never(q, j)
 	}
 	if h.Limit == LimitQueueMax {
 		w.Running, w.MaxRunning = q.running, q.row.Settings.MaxRunning
 	}
 	return w
+}
+
+// never is why the queue's environments can never hold the job, if that is sure.
+func (s asker) never(q *queue, j *job) Block {
+	if len(q.environ) == 0 {
+		return Unblocked
+	}
+	key := misfitKey{q, j.shape}
+	block, ok := s.misfits[key]
+	if !ok {
+		var sure bool
+		if block, sure = s.misfit(q, j); !sure {
+			block = Unblocked
+		}
+		s.misfits[key] = block
+	}
+	return block
 }
 
 // whyHead finds, in the order in which Place looks, what is in the way of the
