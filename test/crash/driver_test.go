@@ -151,14 +151,16 @@ func TestUnreliableDriver(t *testing.T) {
 }
 
 func (c *clinic) run() {
+	for i := range 4 * len(lives()) { // all at once: hosts read the map
+		c.jobs[batch.JobRef{ID: batch.JobID{1, byte(i)}}] = lives()[i%len(lives())]
+	}
 	c.open()
 	defer func() { c.stop() }()
 	c.must(core.CreateEnvironment{Name: "e", Enabled: true, MaxVCPU: 8000})
 	c.must(core.CreateQueue{Name: "q", Enabled: true, Environments: []string{"e"}})
-	for i := range 4 * len(lives()) {
-		l := lives()[i%len(lives())]
+	for i := range len(c.jobs) {
 		id := batch.JobID{1, byte(i)}
-		c.jobs[batch.JobRef{ID: id}] = l
+		l := c.jobs[batch.JobRef{ID: id}]
 		c.must(core.Submit{
 			ID: id, Queue: "q", Definition: 1, MaxAttempts: l.attempts, TimeoutSeconds: l.timeout,
 			New: core.NewJob{Name: "j", Spec: []byte("{}")}, Needs: batch.Resources{MilliVCPU: 1000, MemoryMiB: 4},
