@@ -92,6 +92,7 @@ func (c *campaign) strike(ctx context.Context) {
 	case n < 22:
 		c.counts["at random, again while it starts"]++
 		s.kill()
+		_ = os.Remove(s.clock) // as below
 		s.launch()
 		pace(ctx, c.rng, 150)
 		s.kill()
