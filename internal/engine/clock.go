@@ -24,7 +24,7 @@ type clock struct {
 
 	mu   sync.Mutex
 	last time.Time     // of the reading before, for how much time has passed
-	idle time.Duration // what the machine had slept by then, see [slept]
+	idle time.Duration // what the machine had slept when it was last asked, see [slept]
 	wall time.Time     // what the wall clock has said, without what only the process knows
 	at   time.Time     // what this one has said
 }
@@ -33,18 +33,23 @@ type clock struct {
 func (c *clock) now() batch.Instant {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now, idle := time.Now(), slept()
+	now := time.Now()
 	wall := now.Round(0).Add(fault.Skew()) // Round takes the monotonic reading away
 	if c.at.IsZero() {
-		c.at = wall
+		c.at, c.idle = wall, slept()
 	} else {
-		passed := max(0, now.Sub(c.last)+max(0, idle-c.idle))
+		passed := max(0, now.Sub(c.last))
+		if wall.Sub(c.wall)-passed > time.Second { // only then it may have slept, which is dear to ask
+			idle := slept()
+			passed += max(0, idle-c.idle)
+			c.idle = idle
+		}
 		if jump := wall.Sub(c.wall) - passed; c.log != nil && jump.Abs() > time.Minute {
 			c.log.Warn("the clock was set; times follow it by and by, timeouts do not", "dur", jump)
 		}
 		c.at = follow(c.at, wall, passed)
 	}
-	c.last, c.idle, c.wall = now, idle, wall
+	c.last, c.wall = now, wall
 	return batch.InstantOf(c.at)
 }
 
