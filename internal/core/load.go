@@ -325,8 +325,10 @@ func (l *Loader) State() (*State, error) {
 			s.sweeps = append(s.sweeps, sweep{parent: j})
 		}
 	}
-	for _, j := range s.jobs {
-		s.enqueue(j)
+	for _, q := range s.queueList {
+		for j := q.jobs.first; j != nil; j = j.behind { // by seq: each goes to the end of its line
+			s.enqueue(j)
+		}
 	}
 	slices.SortFunc(s.sweeps, func(a, b sweep) int { return cmp.Compare(a.parent.seq, b.parent.seq) })
 	l.resumeWaits()
