@@ -146,8 +146,11 @@ func TestPrepare(t *testing.T) {
 		}
 		env := j.Variables()
 		for _, want := range []driver.Var{
-			{Name: "SM_CHANNEL_TRAIN", Value: base + "/input/data/train"}, {Name: "SM_HP_LEARNING_RATE", Value: "0.1"},
-			{Name: "SM_MODEL_DIR", Value: base + "/model"}, {Name: "SM_CHANNELS", Value: `["train"]`}, {Name: "A", Value: "b"},
+			{Name: "SM_CHANNEL_TRAIN", Value: base + "/input/data/train"},
+			{Name: "SM_HP_LEARNING_RATE", Value: "0.1"},
+			{Name: "SM_MODEL_DIR", Value: base + "/model"},
+			{Name: "SM_CHANNELS", Value: `["train"]`},
+			{Name: "A", Value: "b"},
 			{Name: "TRAINING_JOB_NAME", Value: "job"},
 		} {
 			if !slices.Contains(env, want) {
