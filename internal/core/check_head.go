@@ -110,7 +110,7 @@ func (s *State) checkObstacles(q *queue, j *job, h *Head, bad func(string, ...an
 	short := false
 	for _, n := range s.baskets[int64(j.basket)] {
 		a, ok := s.ledger.Amounts(n.Resource)
-		short = short || !ok || a.Total-a.InUse < n.Quantity
+		short = short || !ok || max(0, a.Total-a.InUse) < n.Quantity // more than all may be in use
 	}
 	if short != (len(h.Consumables) > 0) {
 		bad("job %s lacks consumable resources: %t, not %v", j.ref, short, h.Consumables)
