@@ -168,6 +168,8 @@ func tail(path string) string {
 
 // launch starts the server and does not wait for it.
 func (s *server) launch() {
+	// A start takes the clock as it is, and cannot know what was before.
+	_ = os.Remove(s.clock) // it may not be set
 	s.t.Helper()
 	log, err := os.OpenFile(filepath.Join(s.data, "serve.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {

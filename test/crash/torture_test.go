@@ -92,7 +92,6 @@ func (c *campaign) strike(ctx context.Context) {
 	case n < 22:
 		c.counts["at random, again while it starts"]++
 		s.kill()
-		_ = os.Remove(s.clock) // as below
 		s.launch()
 		pace(ctx, c.rng, 150)
 		s.kill()
@@ -110,8 +109,6 @@ func (c *campaign) strike(ctx context.Context) {
 		if c.rng.IntN(3) == 0 {
 			c.tear()
 		}
-		// A start takes the clock as it is, and cannot know what was before.
-		_ = os.Remove(s.clock) // it may not be set
 		s.fault = ""
 		if c.rng.IntN(100) < 65 {
 			c.arm()
