@@ -14,7 +14,7 @@ import (
 // An engine says what a container uses while it runs, and forgets it when it has
 // ended. So it is asked from time to time, often in the beginning, and what it
 // said last is what is known. Of containers that end before the first time,
-// nothing is: to ask costs the engine a twentieth of a short container.
+// nothing is: asking is work for the engine, which short ones would feel.
 const (
 	firstLook  = 700 * time.Millisecond
 	rarestLook = 10 * time.Second
